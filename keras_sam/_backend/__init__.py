@@ -1,0 +1,39 @@
+"""What the step asks of a backend, and the only place that asks which one it is.
+
+A backend module gives:
+
+    read(variables)
+        The variables' values as tensors, which can stand in for the variables.
+    differentiate(fn, variables, weights)
+        Runs `fn() -> (loss, aux)` with `weights` in the place of `variables`, and writes
+        nothing. Returns `(loss, aux, gradients, updates)`: a gradient for each variable,
+        `None` where the loss does not depend on it, and the `(variable, value)` pairs
+        that `fn` would have assigned.
+    check_reach(fn, variables, gradients)
+        Raises where `fn` uses a variable that the tensor in its place does not reach.
+
+`trainer` mirrors the lines of Keras's own `train_step` that have no public name.
+"""
+
+try:
+    import keras
+except ImportError as error:
+    raise ImportError(
+        "keras_sam needs Keras 3 and TensorFlow, and could not import them "
+        f"({error}). Install what is missing with "
+        "`pip install 'keras_sam[tensorflow]'`."
+    ) from error
+
+if keras.backend.backend() == "tensorflow":
+    from keras_sam._backend import tensorflow as backend
+else:
+    raise ImportError(
+        "keras_sam runs on the TensorFlow backend of Keras. Received: "
+        f"backend={keras.backend.backend()}. Set the environment variable "
+        "`KERAS_BACKEND=tensorflow` before Keras is imported."
+    )
+
+read = backend.read
+differentiate = backend.differentiate
+check_reach = backend.check_reach
+model_scope = backend.model_scope

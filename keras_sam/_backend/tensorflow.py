@@ -1,0 +1,101 @@
+"""The backend's primitives on TensorFlow."""
+
+import keras
+import tensorflow as tf
+
+
+def read(variables):
+    return [tf.convert_to_tensor(variable.value) for variable in variables]
+
+
+def differentiate(fn, variables, weights):
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        with _Scope(variables, weights, tape) as scope:
+            loss, aux = fn()
+    return loss, aux, scope.gradients(loss), list(scope.updates.values())
+
+
+def check_reach(fn, variables, gradients):
+    """Compares with a trace of `fn` on the variables themselves, never run.
+
+    A layer that hides its weights from the tape (`tf.custom_gradient` with captured
+    variables, `tf.recompute_grad`, a SavedModel's function) gets a gradient for them only
+    as variables: as tensors they would silently stay unperturbed and untrained.
+    """
+    missing = [v for v, g in zip(variables, gradients) if g is None]
+    if not missing:
+        return
+    hidden = []
+
+    @tf.function(autograph=False)
+    def trace():
+        # As variables, not tensors: the scope passes a `tf.Variable` through.
+        mapping = [(v, v.value) for v in variables]
+        with tf.GradientTape() as tape, keras.StatelessScope(mapping, True):
+            loss, _ = fn()
+        plain = tape.gradient(loss, [v.value for v in missing])
+        hidden.extend(v.path for v, g in zip(missing, plain) if g is not None)
+
+    trace.get_concrete_function()
+    if hidden:
+        raise ValueError(
+            "A layer uses these weights in a way that hides them from the "
+            "sharpness-aware step (for example a `tf.custom_gradient` or "
+            "`tf.recompute_grad` that captures them, or a @tf.function around the "
+            "layer's `call`), so that they could not be perturbed. Pass the weights to "
+            f"that function as arguments instead. Received: weights={hidden}"
+        )
+
+
+def model_scope(model):
+    """The scope that `model` was created under, for what is added to it later."""
+    return model.distribute_strategy.scope()
+
+
+class _Scope(keras.StatelessScope):
+    """Remembers which variables were assigned, and mirrors the tape on variables.
+
+    A trainable variable that a layer assigns in `call` (spectral normalization does) is
+    for TensorFlow's tape the same source before and after: its gradient is the sum over
+    both values, and none flows through the assignment.
+    """
+
+    def __init__(self, variables, weights, tape):
+        super().__init__(list(zip(variables, weights)), collect_losses=True)
+        self.sources = {id(v): [w] for v, w in zip(variables, weights)}
+        self.tape = tape
+        self.graph = _current_graph()
+        self.updates = {}
+
+    def add_update(self, update):
+        variable, value = update
+        if _current_graph() is not self.graph:
+            raise ValueError(
+                "A layer assigns a variable inside a `tf.function`, a TensorFlow loop or "
+                "a branch of its own. A sharpness-aware step runs the layer twice and "
+                "keeps the first pass's value, which cannot leave that inner graph. "
+                "Assign the variable (or draw from the `SeedGenerator`) outside of it. "
+                f"Received: variable={variable.path}"
+            )
+        if id(variable) in self.sources:
+            value = tf.stop_gradient(value)
+            self.tape.watch(value)
+            self.sources[id(variable)].append(value)
+        self.updates[id(variable)] = (variable, value)
+        super().add_update((variable, value))
+
+    def gradients(self, loss):
+        sources = list(self.sources.values())
+        return [_total(g) for g in self.tape.gradient(loss, sources)]
+
+
+def _total(gradients):
+    gradients = [g for g in gradients if g is not None]
+    if len(gradients) > 1:
+        return tf.add_n([tf.convert_to_tensor(g) for g in gradients])
+    return gradients[0] if gradients else None
+
+
+def _current_graph():
+    return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()

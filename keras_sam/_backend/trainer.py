@@ -1,0 +1,75 @@
+"""The lines of Keras's `train_step` that have no public name.
+
+They mirror `keras.src.backend.tensorflow.trainer` (Keras 3.8 to 3.15): the loss of plain
+`fit` and of a sharpness-aware one have to be the same to the last bit.
+"""
+
+import keras
+from keras.src.losses.loss import unscale_loss_for_distribution
+from keras.src.models.functional import Functional
+from keras.src.utils.python_utils import is_default
+
+__all__ = ["Functional", "unscale_loss_for_distribution"]
+
+
+def compute_loss(model, x, y, sample_weight):
+    """The forward pass in training mode: the loss, and the predictions."""
+    # `_call_has_training_arg`: a `call` may or may not take `training`.
+    kwargs = {"training": True} if model._call_has_training_arg else {}
+    y_pred = model(x, **kwargs)
+    # `_compute_loss`: an overridden `compute_loss` may or may not take `training`.
+    loss = model._compute_loss(
+        x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
+    )
+    return loss, y_pred
+
+
+def update_loss(model, loss, batch_size):
+    """Updates the `loss` of the logs, which has no public accessor."""
+    model._loss_tracker.update_state(
+        unscale_loss_for_distribution(loss), sample_weight=batch_size
+    )
+
+
+def batch_size(x):
+    return keras.ops.shape(next(i for i in keras.tree.flatten(x) if i is not None))[0]
+
+
+def flatten_logs(model, logs):
+    """The list that `train_on_batch` returns, in the order of `metrics_names`."""
+    return model._flatten_metrics_in_order(logs)
+
+
+def inherited_config(model, get_config):
+    """`get_config()`, with the constructor's arguments where Keras fills them in itself.
+
+    Keras does so only where no class overrides `get_config`, which the mixin has to.
+    """
+    config = get_config()
+    if is_default(get_config) and model._auto_config is not None:
+        config = {**model._auto_config.config, **config}
+    return config
+
+
+def scale_loss(model, loss):
+    """Loss scaling, which Keras leaves out where there is no optimizer."""
+    return loss if model.optimizer is None else model.optimizer.scale_loss(loss)
+
+
+def check_compiled(model):
+    model._assert_compile_called("train_step")
+
+
+def build(model, data):
+    """Builds what is not built yet: the step has to know the weights before it runs."""
+    if not all(layer.built for layer in model._flatten_layers()):
+        model._symbolic_build(data_batch=data)
+
+
+def build_alike(model, built):
+    """Builds `model` as `built` was, with which it shares its layers."""
+    config = built.get_build_config()
+    if "input_shape" in config:
+        model.build(config["input_shape"])
+    else:
+        model.build(**config["shapes_dict"])

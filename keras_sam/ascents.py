@@ -1,0 +1,88 @@
+"""Ascents: from the weights and their gradient to a perturbation."""
+
+import numbers
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_sam")
+class LpBall:
+    """The steepest perturbation in a ball of radius rho in the p-norm.
+
+        eps = rho * sign(g) * |g|^(q-1) / (||g||_q^q)^(1/p),  1/p + 1/q = 1
+
+    It maximizes `<eps, g>` over `||eps||_p <= rho`, the norm being over all weights
+    together. For `p=2` it is `rho * g / ||g||_2`, for `p=inf` `rho * sign(g)`, and for
+    `p=1` the whole of rho goes to the weight with the largest `|g|` (in equal parts where
+    several tie: the formula's limit).
+
+    The gradient is first divided by its largest `|g|`, in float32 or better, so that no
+    power of it overflows or vanishes. Where the gradient is zero or not finite no
+    direction is the steepest, and the perturbation is zero: the step is then the plain
+    step, which an optimizer with loss scaling skips.
+
+    Args:
+        p: Float in `[1, inf]`. The norm of the ball. Defaults to `2`.
+
+    Raises:
+        ValueError: if `p` is not a number in `[1, inf]`.
+
+    Example:
+
+    >>> ascent = keras_sam.ascents.LpBall(p=float("inf"))
+    >>> model = keras_sam.SAMModel(inputs, outputs, rho=0.01, ascent=ascent)
+
+    Reference:
+        - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), Eq. 2
+    """
+
+    def __init__(self, p: float = 2):
+        if isinstance(p, bool) or not isinstance(p, numbers.Real) or not p >= 1:
+            raise ValueError(f"`p` must be a number in [1, inf]. Received: p={p}")
+        self.p = float(p)
+
+    def __call__(self, weights, gradients, rho):
+        """The perturbation of each weight.
+
+        Args:
+            weights: List of tensors. (Not used by this ascent.)
+            gradients: List of tensors, or `None` for a weight that stays as it is.
+            rho: Float or scalar tensor `>= 0`. Radius of the ball, in weight units.
+
+        Returns:
+            List of tensors, shapes and dtypes as `gradients`; `None` where they are.
+        """
+        present = [ops.convert_to_tensor(g) for g in gradients if g is not None]
+        if not present:
+            return gradients
+        perturbation = iter(self._perturb(present, rho))
+        return [None if g is None else next(perturbation) for g in gradients]
+
+    def _perturb(self, gradients, rho):
+        dtypes = [g.dtype for g in gradients]
+        dtype = keras.backend.result_type(*dtypes, "float32")
+        gradients = [ops.cast(g, dtype) for g in gradients]
+        largest = ops.max(ops.stack([ops.max(ops.abs(g)) for g in gradients]))
+        unit = [ops.divide_no_nan(g, largest) for g in gradients]
+        dual = [self._dual(u) for u in unit]
+        total = sum(ops.sum(d * u) for d, u in zip(dual, unit))
+        divisor = ops.divide_no_nan(total ** (1 / self.p), ops.cast(rho, dtype))
+        # The total, unlike a maximum under XLA, is NaN wherever a gradient is.
+        divisor = ops.where(ops.isfinite(total), divisor, ops.zeros_like(divisor))
+        return [ops.cast(ops.divide_no_nan(d, divisor), t) for d, t in zip(dual, dtypes)]
+
+    def _dual(self, unit):
+        """sign(u) |u|^(q-1), for a largest |u| of 1."""
+        if self.p == 2:
+            return unit
+        if self.p == 1:
+            return ops.sign(unit) * ops.cast(ops.abs(unit) == 1, unit.dtype)
+        return ops.sign(unit) * ops.abs(unit) ** (1 / (self.p - 1))
+
+    def get_config(self):
+        return {"p": self.p}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

@@ -1,0 +1,103 @@
+"""`SAMModel`: a `keras.Model` that trains with sharpness-aware minimization."""
+
+import keras
+
+from keras_sam import _backend, forms
+from keras_sam._backend import trainer
+from keras_sam.settings import SETTINGS, Settings
+from keras_sam.sharpness_aware import SharpnessAware
+
+
+@keras.saving.register_keras_serializable("keras_sam")
+class SAMModel(SharpnessAware, keras.Model):
+    """A `keras.Model` that trains with sharpness-aware minimization (SAM).
+
+    Functional, `SAMModel(inputs, outputs, ...)`; subclassed, with layers and a `call` of
+    its own; or made of an existing model by `SAMModel.from_model(model, ...)`. The
+    arguments that are not `keras.Model`'s are those of `keras_sam.SharpnessAware`.
+
+    Args:
+        *args: Positional arguments of `keras.Model`.
+        rho: Float `>= 0` or `keras.optimizers.schedules.LearningRateSchedule`. Radius of
+            the perturbation, in weight units. Defaults to `0.05`.
+        ascent: From `keras_sam.ascents`. Defaults to `None`, for
+            `keras_sam.ascents.LpBall(p=2)`.
+        **kwargs: Keyword arguments of `keras.Model`.
+
+    Raises:
+        ValueError: if `rho` or `ascent` is not of this form.
+
+    Example:
+
+    >>> inputs = keras.Input((8,))
+    >>> outputs = keras.layers.Dense(1)(inputs)
+    >>> model = keras_sam.SAMModel(inputs, outputs, rho=0.05)
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(np.ones((32, 8)), np.ones((32, 1)))
+
+    Reference:
+        - [Foret et al., 2021](https://arxiv.org/abs/2010.01412)
+    """
+
+    def __new__(cls, *args, **kwargs):
+        if cls is SAMModel and forms.is_functional(args, kwargs):
+            cls = forms.combine(cls, trainer.Functional)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args, **kwargs):
+        if forms.is_functional(args, kwargs):
+            forms.make_functional(type(self), SAMModel)
+        super().__init__(*args, **kwargs)
+
+    @classmethod
+    def from_model(cls, model, **settings):
+        """A sharpness-aware model with the layers and weights of `model`.
+
+        Training it trains `model`, which itself stays plain: its `fit`, its file and its
+        `compile` are its own.
+
+        Args:
+            model: A `keras.Model`: functional, Sequential or subclassed, built or not.
+            **settings: `rho` and `ascent`, as for `SAMModel`.
+
+        Returns:
+            A `SAMModel` that is also an instance of `model`'s class, not yet compiled.
+
+        Raises:
+            ValueError: if `model` is not a Keras model, is sharpness-aware already, or
+                has a `train_step` of its own; or if a setting is not of its form.
+
+        Example:
+
+        >>> plain = keras.Sequential([keras.layers.Dense(1)])
+        >>> model = keras_sam.SAMModel.from_model(plain, rho=0.05)
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(np.ones((32, 8)), np.ones((32, 1)))
+        >>> plain.save("plain.keras")
+        """
+        if not isinstance(model, keras.Model) or isinstance(model, SharpnessAware):
+            raise ValueError(
+                "`model` must be a `keras.Model` that is not sharpness-aware already "
+                "(there, set its `rho`). "
+                f"Received: model={model} (of type {type(model)})"
+            )
+        with _backend.model_scope(model):
+            settings = Settings(**settings)
+        settings.source = model
+        shared = forms.share(cls, model)
+        shared._sharpness_aware = settings
+        return shared
+
+    def get_config(self):
+        source = self._sharpness_aware.source
+        if source is None:
+            return super().get_config()
+        model = keras.saving.serialize_keras_object(source)
+        return {"model": model, **self._sharpness_aware.get_config()}
+
+    @classmethod
+    def from_config(cls, config, **kwargs):
+        if "model" not in config:
+            return super().from_config(config, **kwargs)
+        config = {k: config[k] for k in ("model", *SETTINGS)}
+        return cls.from_model(**keras.saving.deserialize_keras_object(config))

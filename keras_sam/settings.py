@@ -1,0 +1,56 @@
+"""What a sharpness-aware model has beyond a plain one."""
+
+import contextlib
+
+import keras
+
+from keras_sam.ascents import LpBall
+from keras_sam.schedules import Rho
+
+SETTINGS = ("rho", "ascent")
+
+
+class Settings:
+    """Kept in a plain object, of which Keras tracks nothing.
+
+    So the model's weights, its files and its parameter count stay the plain model's.
+    """
+
+    def __init__(self, rho=0.05, ascent=None):
+        self.rho = Rho(rho)
+        self.ascent = LpBall() if ascent is None else ascent
+        if not callable(self.ascent):
+            raise ValueError(
+                "`ascent` must be one of `keras_sam.ascents` or a callable. "
+                f"Received: ascent={ascent}"
+            )
+        self.sharpness = keras.metrics.Mean(name="sharpness")
+        self.shows_sharpness = True
+        self.source = None
+
+    def set_rho(self, value):
+        """Returns whether the step has to be compiled anew."""
+        if self.rho.set(value):
+            return False
+        self.rho = Rho(value)
+        return True
+
+    def update(self, rho=None, ascent=None):
+        if rho is not None:
+            self.set_rho(rho)
+        if ascent is not None:
+            self.ascent = ascent
+
+    @contextlib.contextmanager
+    def without_sharpness(self):
+        """There is no perturbation in evaluation, and so nothing to show."""
+        self.shows_sharpness, before = False, self.shows_sharpness
+        try:
+            yield
+        finally:
+            self.shows_sharpness = before
+
+    def get_config(self):
+        return keras.saving.serialize_keras_object(
+            {"rho": self.rho.value, "ascent": self.ascent}
+        )

@@ -1,0 +1,141 @@
+"""The mixin that makes a Keras model class sharpness-aware."""
+
+import inspect
+
+import keras
+
+from keras_sam import _backend
+from keras_sam._backend import trainer
+from keras_sam.settings import SETTINGS, Settings
+from keras_sam.train_step import train_step
+
+
+class SharpnessAware:
+    """Makes a model class train with sharpness-aware minimization (SAM).
+
+        eps = rho * g / ||g||_2,  g = gradient of L(w)
+        the optimizer gets the gradient of L at w + eps
+
+    A mixin: list it before the model class. `fit`, `compile` and everything else stay
+    that class's; only `train_step` is new. The loss and the metrics that `fit` shows are
+    those at w, as are the updates of batch-norm statistics, seeds and other state. The
+    logs of training have a further entry, `sharpness`: the mean of L(w + eps) - L(w).
+
+    A sharpness-aware step costs two steps of plain training. With `rho=0` it gives the
+    same weights and logs, bit for bit.
+
+    Args:
+        *args: Positional arguments of the model class.
+        rho: Float `>= 0` or `keras.optimizers.schedules.LearningRateSchedule`, a function
+            of the optimizer's iterations. Radius of the perturbation, in weight units.
+            Defaults to `0.05`.
+        ascent: From `keras_sam.ascents`, or any callable `(weights, gradients, rho) ->
+            perturbations` with a `get_config`. Defaults to `None`, for
+            `keras_sam.ascents.LpBall(p=2)`.
+        **kwargs: Keyword arguments of the model class.
+
+    Raises:
+        ValueError: if an argument is not of this form, or if the model class has a
+            `train_step` of its own, which this one would replace.
+
+    Example:
+
+    >>> class Classifier(keras_sam.SharpnessAware, keras.Sequential):
+    ...     pass
+    >>> model = Classifier([keras.layers.Dense(10)], rho=0.1)
+
+    Reference:
+        - [Foret et al., 2021](https://arxiv.org/abs/2010.01412)
+    """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        below = cls.__mro__[cls.__mro__.index(SharpnessAware) + 1 :]
+        owner = next((c for c in below if "train_step" in vars(c)), None)
+        if owner is not None and not owner.__module__.startswith("keras."):
+            raise ValueError(
+                f"`{owner.__name__}` has a `train_step` of its own, which a sharpness-"
+                "aware `train_step` would replace. Move what it does to `compute_loss` "
+                "or `compute_metrics`; or, if it ends in `super().train_step(...)`, list "
+                f"it first: `class {cls.__name__}({owner.__name__}, "
+                f"keras_sam.SAMModel)`. Received: bases={cls.__bases__}"
+            )
+
+    def __new__(cls, *args, **kwargs):
+        # Keras records the arguments for `get_config`; the settings have their own.
+        kwargs = {k: v for k, v in kwargs.items() if k not in SETTINGS}
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args, rho=0.05, ascent=None, **kwargs):
+        settings = Settings(rho, ascent)
+        super().__init__(*args, **kwargs)
+        self._sharpness_aware = settings
+
+    @property
+    def rho(self):
+        """Radius of the perturbation: a float or a schedule. Can be set at any time."""
+        return self._sharpness_aware.rho.value
+
+    @rho.setter
+    def rho(self, value):
+        with _backend.model_scope(self):
+            recompile = self._sharpness_aware.set_rho(value)
+        if recompile and self.train_function is not None:
+            self.make_train_function(force=True)
+
+    @property
+    def ascent(self):
+        """The ascent: from weights and gradients to a perturbation."""
+        return self._sharpness_aware.ascent
+
+    def train_step(self, data):
+        """One sharpness-aware step; same arguments and logs as `keras.Model`'s."""
+        settings = self._sharpness_aware
+        trainer.check_compiled(self)
+        trainer.build(self, data)
+        if settings.source is not None and not settings.source.built:
+            trainer.build_alike(settings.source, self)
+        return train_step(self, data, settings.ascent, settings.rho, settings.sharpness)
+
+    @property
+    def metrics(self):
+        metrics = super().metrics
+        settings = getattr(self, "_sharpness_aware", None)
+        if self.compiled and settings is not None and settings.shows_sharpness:
+            metrics = [*metrics, settings.sharpness]
+        return metrics
+
+    def evaluate(self, *args, **kwargs):
+        with self._sharpness_aware.without_sharpness():
+            return super().evaluate(*args, **kwargs)
+
+    def test_on_batch(self, *args, **kwargs):
+        with self._sharpness_aware.without_sharpness():
+            return super().test_on_batch(*args, **kwargs)
+
+    def train_on_batch(
+        self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
+    ):
+        logs = super().train_on_batch(x, y, sample_weight, class_weight, True)
+        if return_dict:
+            return logs
+        # A list has to stay the plain model's: code unpacks it by position.
+        logs.pop(self._sharpness_aware.sharpness.name)
+        return trainer.flatten_logs(self, logs)
+
+    def get_config(self):
+        config = trainer.inherited_config(self, super().get_config)
+        return {**config, **self._sharpness_aware.get_config()}
+
+    @classmethod
+    def from_config(cls, config, **kwargs):
+        settings = keras.saving.deserialize_keras_object(
+            {name: config[name] for name in SETTINGS if name in config}
+        )
+        # Not every class passes them on, so they are also set afterwards.
+        accepted = inspect.signature(cls.__init__).parameters
+        config = {k: v for k, v in config.items() if k not in SETTINGS}
+        config |= {k: v for k, v in settings.items() if k in accepted}
+        model = super().from_config(config, **kwargs)
+        model._sharpness_aware.update(**settings)
+        return model

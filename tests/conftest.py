@@ -1,0 +1,88 @@
+"""Models, data and comparisons that the tests share."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_sam
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    """Each test starts from Keras's default state."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_floatx("float32")
+
+
+@pytest.fixture
+def images():
+    """50 images in 3 classes: not a multiple of the batch size that the tests use."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 8, 8, 1)).astype("float32")
+    return x, rng.integers(0, 3, 50)
+
+
+def cnn():
+    """Inputs and outputs of a network with all that has to move once a step."""
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(4, 3, kernel_regularizer=keras.regularizers.L2(0.01))(inputs)
+    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.ReLU()(x)
+    x = keras.layers.Flatten()(x)
+    x = keras.layers.Dropout(0.3)(x)
+    return inputs, keras.layers.Dense(3)(x)
+
+
+def classify(model, optimizer=None, **kwargs):
+    """Compiles for `images`; a function of the seed alone."""
+    model.compile(
+        optimizer or keras.optimizers.SGD(0.1, momentum=0.9),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        **kwargs,
+    )
+    return model
+
+
+def state(model):
+    """All that plain training moves, as arrays."""
+    metrics = [m for m in model.metrics if m.name != "sharpness"]
+    variables = [*model.variables, *model.optimizer.variables]
+    variables += [v for m in metrics for v in m.variables]
+    return [keras.ops.convert_to_numpy(v) for v in variables]
+
+
+def assert_identical(actual, expected, rtol=0.0):
+    """The same arrays in the same order, bit for bit unless there is a tolerance."""
+    assert len(actual) == len(expected)
+    for a, b in zip(actual, expected):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+
+
+def trained(make, train):
+    """The state and the logs of `make()` after `train(model)`, from a fixed seed."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(1)
+    model = make()
+    logs = train(model)
+    return model, logs
+
+
+def assert_like_plain(make, train, rtol=0.0):
+    """`make(keras.Model)` and `make(SAMModel at rho = 0)` cannot be told apart."""
+
+    class AtZero(keras_sam.SAMModel):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, rho=0.0, **kwargs)
+
+    plain, logs = trained(lambda: make(keras.Model), train)
+    sam, sam_logs = trained(lambda: make(AtZero), train)
+    sharpness = sam_logs.pop("sharpness")
+    np.testing.assert_allclose(sharpness, np.zeros_like(sharpness), atol=rtol)
+    assert sam_logs.keys() == logs.keys()
+    assert_identical(list(sam_logs.values()), list(logs.values()), rtol)
+    assert_identical(state(sam), state(plain), rtol)
+    return sam

@@ -1,0 +1,146 @@
+"""One step by hand, in NumPy and float64."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_sam
+
+INF = float("inf")
+RHO, RATE, L2 = 0.25, 0.125, 0.0625  # exact in every float
+
+
+@pytest.fixture(autouse=True)
+def _float64():
+    keras.config.set_floatx("float64")
+
+
+def steepest(gradients, p, rho):
+    """The paper's Eq. 2, and its limits at p = 1 and p = inf."""
+    g = np.concatenate([np.ravel(a) for a in gradients])
+    if p == INF:
+        eps = rho * np.sign(g)
+    elif p == 1:
+        eps = rho * np.sign(g) * (np.abs(g) == np.abs(g).max())
+    else:
+        q = p / (p - 1)
+        eps = rho * np.sign(g) * np.abs(g) ** (q - 1) / (np.abs(g) ** q).sum() ** (1 / p)
+    sizes = np.cumsum([a.size for a in gradients])[:-1]
+    return [e.reshape(a.shape) for e, a in zip(np.split(eps, sizes), gradients)]
+
+
+def data(n=6):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, 4)), rng.normal(size=(n, 2)), rng.uniform(0.5, 2, n)
+
+
+class Normalized:
+    """Dense without bias, batch norm, mean squared error: its gradients by hand."""
+
+    epsilon, momentum = 0.001, 0.75
+
+    def __init__(self, kernel, gamma, beta):
+        self.weights = [kernel, gamma, beta]
+
+    def loss_and_gradients(self, weights, x, y, sample_weight):
+        kernel, gamma, beta = weights
+        h = x @ kernel
+        self.mean, self.variance = h.mean(0), h.var(0)
+        inverse = 1 / np.sqrt(self.variance + self.epsilon)
+        unit = (h - self.mean) * inverse
+        error = unit * gamma + beta - y
+        n, width = y.shape
+        loss = (sample_weight * (error**2).mean(1)).mean() + L2 * (kernel**2).sum()
+        d = 2 * error * sample_weight[:, None] / (n * width)
+        dh = gamma * inverse * (d - d.mean(0) - unit * (d * unit).mean(0))
+        gradients = [x.T @ dh + 2 * L2 * kernel, (d * unit).sum(0), d.sum(0)]
+        return loss, gradients
+
+
+def network():
+    inputs = keras.Input((4,))
+    x = layers.Dense(2, use_bias=False, kernel_regularizer=keras.regularizers.L2(L2))(inputs)
+    outputs = layers.BatchNormalization(
+        epsilon=Normalized.epsilon, momentum=Normalized.momentum
+    )(x)
+    return inputs, outputs
+
+
+@pytest.mark.parametrize("mode", [{}, {"run_eagerly": True}, {"jit_compile": True}])
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3, INF])
+def test_one_step(p, mode):
+    x, y, sample_weight = data()
+    ascent = keras_sam.ascents.LpBall(p)
+    model = keras_sam.SAMModel(*network(), rho=RHO, ascent=ascent)
+    model.compile(keras.optimizers.SGD(RATE), "mse", metrics=["mae"], **mode)
+    weights = [np.array(v.value) for v in model.trainable_weights]
+
+    hand = Normalized(*weights)
+    perturbed = Normalized(*weights)
+    loss, g = hand.loss_and_gradients(weights, x, y, sample_weight)
+    eps = steepest(g, p, RHO)
+    w_eps = [w + e for w, e in zip(weights, eps)]
+    loss_perturbed, s = perturbed.loss_and_gradients(w_eps, x, y, sample_weight)
+
+    logs = model.train_on_batch(x, y, sample_weight, return_dict=True)
+    for variable, w, gradient in zip(model.trainable_weights, weights, s):
+        np.testing.assert_allclose(variable.value, w - RATE * gradient, rtol=1e-12)
+    moving_mean, moving_variance = model.layers[2].non_trainable_weights
+    keep = Normalized.momentum
+    np.testing.assert_allclose(moving_mean.value, (1 - keep) * hand.mean, rtol=1e-12)
+    np.testing.assert_allclose(
+        moving_variance.value, keep + (1 - keep) * hand.variance, rtol=1e-12
+    )
+    np.testing.assert_allclose(logs["loss"], loss, rtol=1e-6)
+    np.testing.assert_allclose(logs["sharpness"], loss_perturbed - loss, rtol=1e-6)
+
+
+def test_momentum_sees_the_perturbed_gradient_alone():
+    x, y, sample_weight = data()
+    model = keras_sam.SAMModel(*network(), rho=RHO)
+    model.compile(keras.optimizers.SGD(RATE, momentum=0.5), "mse")
+    weights = [np.array(v.value) for v in model.trainable_weights]
+    velocity = [np.zeros_like(w) for w in weights]
+    hand = Normalized(*weights)
+    for _ in range(3):
+        _, g = hand.loss_and_gradients(weights, x, y, sample_weight)
+        w_eps = [w + e for w, e in zip(weights, steepest(g, 2, RHO))]
+        _, s = hand.loss_and_gradients(w_eps, x, y, sample_weight)
+        velocity = [0.5 * v - RATE * gradient for v, gradient in zip(velocity, s)]
+        weights = [w + v for w, v in zip(weights, velocity)]
+        model.train_on_batch(x, y, sample_weight)
+    for variable, w in zip(model.trainable_weights, weights):
+        np.testing.assert_allclose(variable.value, w, rtol=1e-12)
+
+
+def test_a_schedule_of_rho_follows_the_iterations():
+    x, y, sample_weight = data()
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([0, 1], [0.5, 0.25, 0.0])
+    models = [keras_sam.SAMModel(*network(), rho=rho) for rho in (schedule, 0.0)]
+    models[1].set_weights(models[0].get_weights())
+    for model in models:
+        model.compile(keras.optimizers.SGD(RATE), "mse")
+    for rho in (0.5, 0.25, 0.0, 0.0):
+        models[1].rho = rho
+        logs = [m.train_on_batch(x, y, sample_weight, return_dict=True) for m in models]
+        assert logs[0] == logs[1]
+    for a, b in zip(*(model.get_weights() for model in models)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_dropout_masks_are_the_same_in_both_passes():
+    # A linear model, whose loss rises by <eps, gradient> exactly if the mask is the same.
+    inputs = keras.Input((50,))
+    outputs = layers.Dense(1, use_bias=False)(layers.Dropout(0.5)(inputs))
+    model = keras_sam.SAMModel(inputs, outputs, rho=RHO)
+    model.compile(keras.optimizers.SGD(0.0), lambda y, y_pred: y_pred)
+    rises = []
+    for _ in range(2):
+        x, y = np.ones((8, 50)), np.zeros((8, 1))
+        kept = np.array(keras.ops.copy(x))
+        logs = model.train_on_batch(x, y, return_dict=True)
+        rises.append(logs["sharpness"])
+        seed = model.layers[1].seed_generator.state
+        del kept, seed
+    assert rises[0] != rises[1]
