@@ -14,6 +14,15 @@ def is_functional(args, kwargs):
     return len(args) <= 2 and all(name in kwargs for name in names)
 
 
+def check_functional(kwargs, allowed):
+    """Keras takes any keyword for a functional model, and a misspelled one with it."""
+    for name in kwargs.keys() - {"inputs", "outputs", "name", "trainable", *allowed}:
+        raise ValueError(
+            "Unrecognized keyword argument passed to a functional `SAMModel`. "
+            f"Received: {name}={kwargs[name]}"
+        )
+
+
 @functools.cache
 def combine(cls, base):
     """The class `cls` on top of `base`. Its instances are serialized as `cls`'s."""

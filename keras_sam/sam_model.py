@@ -46,6 +46,7 @@ class SAMModel(SharpnessAware, keras.Model):
 
     def __init__(self, *args, **kwargs):
         if forms.is_functional(args, kwargs):
+            forms.check_functional(kwargs, allowed=SETTINGS)
             forms.make_functional(type(self), SAMModel)
         super().__init__(*args, **kwargs)
 
@@ -87,13 +88,6 @@ class SAMModel(SharpnessAware, keras.Model):
         shared = forms.share(cls, model)
         shared._sharpness_aware = settings
         return shared
-
-    def get_config(self):
-        source = self._sharpness_aware.source
-        if source is None:
-            return super().get_config()
-        model = keras.saving.serialize_keras_object(source)
-        return {"model": model, **self._sharpness_aware.get_config()}
 
     @classmethod
     def from_config(cls, config, **kwargs):

@@ -26,7 +26,7 @@ class Settings:
             )
         self.sharpness = keras.metrics.Mean(name="sharpness")
         self.shows_sharpness = True
-        self.source = None
+        self.source = None  # The model that `SAMModel.from_model` was given.
 
     def set_rho(self, value):
         """Returns whether the step has to be compiled anew."""
@@ -51,6 +51,7 @@ class Settings:
             self.shows_sharpness = before
 
     def get_config(self):
-        return keras.saving.serialize_keras_object(
-            {"rho": self.rho.value, "ascent": self.ascent}
-        )
+        config = {"rho": self.rho.value, "ascent": self.ascent}
+        if self.source is not None:
+            config["model"] = self.source
+        return keras.saving.serialize_keras_object(config)

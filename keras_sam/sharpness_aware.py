@@ -4,7 +4,7 @@ import inspect
 
 import keras
 
-from keras_sam import _backend
+from keras_sam import _backend, seeds
 from keras_sam._backend import trainer
 from keras_sam.settings import SETTINGS, Settings
 from keras_sam.train_step import train_step
@@ -61,11 +61,6 @@ class SharpnessAware:
                 f"keras_sam.SAMModel)`. Received: bases={cls.__bases__}"
             )
 
-    def __new__(cls, *args, **kwargs):
-        # Keras records the arguments for `get_config`; the settings have their own.
-        kwargs = {k: v for k, v in kwargs.items() if k not in SETTINGS}
-        return super().__new__(cls, *args, **kwargs)
-
     def __init__(self, *args, rho=0.05, ascent=None, **kwargs):
         settings = Settings(rho, ascent)
         super().__init__(*args, **kwargs)
@@ -120,12 +115,33 @@ class SharpnessAware:
         if return_dict:
             return logs
         # A list has to stay the plain model's: code unpacks it by position.
-        logs.pop(self._sharpness_aware.sharpness.name)
+        logs.pop(self._sharpness_aware.sharpness.name, None)
         return trainer.flatten_logs(self, logs)
 
+    def save_assets(self, dir_path):
+        if hasattr(super(), "save_assets"):
+            super().save_assets(dir_path)
+        seeds.save(self, dir_path)
+
+    def load_assets(self, dir_path):
+        if hasattr(super(), "load_assets"):
+            super().load_assets(dir_path)
+        seeds.load(self, dir_path)
+
     def get_config(self):
-        config = trainer.inherited_config(self, super().get_config)
-        return {**config, **self._sharpness_aware.get_config()}
+        settings = self._sharpness_aware.get_config()
+        if "model" in settings:
+            return settings
+        inherited = super().get_config
+        if type(self).get_config is not SharpnessAware.get_config:
+            return {**inherited(), **settings}
+        # Keras makes the config of a class that has no `get_config` of its own, or says
+        # why it cannot. For that, it has to find the one that it gave the class.
+        vars(self)["get_config"] = inherited
+        try:
+            return {**inherited(), **settings}
+        finally:
+            del vars(self)["get_config"]
 
     @classmethod
     def from_config(cls, config, **kwargs):

@@ -25,14 +25,14 @@ def images():
     return x, rng.integers(0, 3, 50)
 
 
-def cnn():
+def cnn(dropout=0.3):
     """Inputs and outputs of a network with all that has to move once a step."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(4, 3, kernel_regularizer=keras.regularizers.L2(0.01))(inputs)
     x = keras.layers.BatchNormalization()(x)
     x = keras.layers.ReLU()(x)
     x = keras.layers.Flatten()(x)
-    x = keras.layers.Dropout(0.3)(x)
+    x = keras.layers.Dropout(dropout)(x)
     return inputs, keras.layers.Dense(3)(x)
 
 

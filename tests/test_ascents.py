@@ -84,7 +84,9 @@ def test_no_direction_no_perturbation(p, jit, value):
     g = np.array([value, 0, 0, 0, 0, 0, value], "float32")
     if value:
         g[1] = 1.0
-    compiled = tf.function(lambda g: keras_sam.ascents.LpBall(p)(g, g, 0.05), jit_compile=jit)
+    compiled = tf.function(
+        lambda g: keras_sam.ascents.LpBall(p)(g, g, 0.05), jit_compile=jit
+    )
     first, second = compiled([tf.constant(g[:6]), tf.constant(g[6:])])
     np.testing.assert_array_equal(np.concatenate([first, second]), np.zeros(7))
 

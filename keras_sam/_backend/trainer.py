@@ -7,7 +7,6 @@ They mirror `keras.src.backend.tensorflow.trainer` (Keras 3.8 to 3.15): the loss
 import keras
 from keras.src.losses.loss import unscale_loss_for_distribution
 from keras.src.models.functional import Functional
-from keras.src.utils.python_utils import is_default
 
 __all__ = ["Functional", "unscale_loss_for_distribution"]
 
@@ -38,17 +37,6 @@ def batch_size(x):
 def flatten_logs(model, logs):
     """The list that `train_on_batch` returns, in the order of `metrics_names`."""
     return model._flatten_metrics_in_order(logs)
-
-
-def inherited_config(model, get_config):
-    """`get_config()`, with the constructor's arguments where Keras fills them in itself.
-
-    Keras does so only where no class overrides `get_config`, which the mixin has to.
-    """
-    config = get_config()
-    if is_default(get_config) and model._auto_config is not None:
-        config = {**model._auto_config.config, **config}
-    return config
 
 
 def scale_loss(model, loss):

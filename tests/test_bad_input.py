@@ -1,0 +1,167 @@
+"""A clear error for each mistake, early, and nothing lost. (For rho: `test_rho`.)"""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import keras_sam
+from tests.conftest import assert_identical, classify, cnn, state
+
+
+@pytest.mark.parametrize("model", [None, "model", 3, layers.Dense, lambda x: x])
+def test_from_model_wants_a_keras_model(model):
+    message = r"`model` must be a `keras.Model`.*Received: model="
+    with pytest.raises(ValueError, match=message):
+        keras_sam.SAMModel.from_model(model)
+
+
+def test_from_model_wants_a_plain_model():
+    with pytest.raises(ValueError, match="not sharpness-aware already"):
+        keras_sam.SAMModel.from_model(keras_sam.SAMModel(*cnn()))
+
+
+@pytest.mark.parametrize("ascent", ["l2", 2, {}])
+def test_an_ascent_that_is_none(ascent):
+    with pytest.raises(ValueError, match=r"`ascent` must be .* Received: ascent="):
+        keras_sam.SAMModel(*cnn(), ascent=ascent)
+
+
+def test_unknown_settings():
+    with pytest.raises(ValueError, match=r"Unrecognized .* Received: epsilon=0.1"):
+        keras_sam.SAMModel(*cnn(), epsilon=0.1)
+    with pytest.raises(TypeError, match="epsilon"):
+        keras_sam.SAMModel.from_model(keras.Model(*cnn()), epsilon=0.1)
+
+
+def test_an_uncompiled_model(images):
+    model = keras_sam.SAMModel(*cnn())
+    for train in (model.fit, model.train_on_batch, lambda x, y: model.train_step((x, y))):
+        with pytest.raises(ValueError, match=r"You must call `compile\(\)`"):
+            train(*images)
+
+
+def test_a_model_that_cannot_be_built(images):
+    class Net(keras_sam.SAMModel):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(3)
+
+        def call(self, x):
+            raise KeyError("on purpose")
+
+    with pytest.raises(RuntimeError, match="Unable to automatically build the model"):
+        classify(Net()).fit(*images, verbose=0)
+
+
+def test_a_model_without_trainable_weights(images):
+    inputs = keras.Input((8, 8, 1))
+    outputs = layers.Lambda(lambda x: x[:, 0, :3, 0])(inputs)
+    model = classify(keras_sam.SAMModel(inputs, outputs))
+    with pytest.warns(UserWarning, match="does not have any trainable weights"):
+        logs = model.fit(*images, verbose=0).history
+    assert np.isfinite(logs["loss"]).all()
+    frozen = keras_sam.SAMModel(*cnn())
+    frozen.trainable = False
+    with pytest.warns(UserWarning, match="does not have any trainable weights"):
+        classify(frozen).fit(*images, verbose=0)
+
+
+class Captures(layers.Layer):
+    """Its weight is captured in a custom gradient, where only a variable is seen."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, x):
+        @tf.custom_gradient
+        def scaled(x):
+            def gradient(dy, variables=None):
+                if variables is None:
+                    return dy * self.w
+                return dy * self.w, [tf.reduce_sum(dy * x)]
+
+            return x * self.w, gradient
+
+        return scaled(x)
+
+
+class Compiled(layers.Layer):
+    def build(self, shape):
+        self.dense = layers.Dense(3)
+        self.dense.build(shape)
+
+    @tf.function
+    def call(self, x):
+        return self.dense(x)
+
+
+class AssignsInALoop(layers.Layer):
+    def build(self, shape):
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, x):
+        def body(i):
+            self.count.assign_add(1.0)
+            return [i + 1]
+
+        tf.while_loop(lambda i: i < 3, body, [tf.constant(0)])
+        return x
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize(
+    "layer, message",
+    [(Captures, r"hides them.*weights=\['.*captures.*'\]"), (Compiled, "tf.function")],
+)
+def test_weights_that_the_step_cannot_reach(images, layer, message, eagerly):
+    inputs, outputs = cnn()
+    model = keras_sam.SAMModel(inputs, layer()(outputs))
+    classify(model, run_eagerly=eagerly)
+    model.optimizer.build(model.trainable_weights)
+    before = state(model)
+    with pytest.raises(ValueError, match=message):
+        model.fit(*images, verbose=0)
+    assert_identical(state(model)[: len(before)], before)
+
+
+def test_an_assignment_in_an_inner_graph(images):
+    inputs, outputs = cnn()
+    model = classify(keras_sam.SAMModel(inputs, AssignsInALoop()(outputs)))
+    with pytest.raises(ValueError, match=r"assigns a variable inside.*Received: variable="):
+        model.fit(*images, verbose=0)
+    classify(model, run_eagerly=True).fit(*images, batch_size=50, verbose=0)
+    assert float(model.layers[-1].count.value) == 3.0
+
+
+@pytest.mark.parametrize(
+    "code, message",
+    [
+        (
+            "import keras; keras.backend.backend = lambda: 'numpy'",
+            "Received: backend=numpy",
+        ),
+        (
+            "import sys; sys.modules['tensorflow'] = None",
+            "pip install 'keras_sam[tensorflow]'",
+        ),
+        ("import sys; sys.modules['keras'] = None", "pip install 'keras_sam[tensorflow]'"),
+    ],
+)
+def test_import_says_what_is_missing(code, message):
+    environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
+    result = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport keras_sam"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: keras_sam")
+    assert message in last
