@@ -1,0 +1,120 @@
+"""What a sharpness-aware step costs, against a step of plain `fit`.
+
+    python benchmarks/step_time.py
+
+The two train in turn, a few steps each, so that what else the machine does falls on both;
+the figure is the median over the rounds of the ratio of their times. Peak memory is that of
+a process of its own for each, and the difference is counted in copies of the weights.
+"""
+
+import itertools
+import resource
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+import keras_sam
+
+FLAGS = flags.FLAGS
+flags.DEFINE_multi_enum("network", ["cnn", "mlp"], ["cnn", "mlp"], "What is trained.")
+flags.DEFINE_multi_enum("mode", ["graph", "jit"], ["graph", "jit"], "How it is compiled.")
+flags.DEFINE_integer("rounds", 25, "Rounds, of which the median counts.", lower_bound=1)
+flags.DEFINE_integer("steps", 4, "Steps of each in a round.", lower_bound=1)
+flags.DEFINE_integer("batch_size", 128, "Examples in a step.", lower_bound=1)
+flags.DEFINE_enum("peak_of", None, ["plain", "sam"], "Print the peak memory of one only.")
+
+MODELS = {"plain": keras.Model, "sam": keras_sam.SAMModel}
+
+
+def cnn():
+    layers = keras.layers
+    inputs = keras.Input((32, 32, 3))
+    x = inputs
+    for filters, strides in ((32, 1), (32, 1), (64, 2), (64, 1), (128, 2)):
+        x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.ReLU()(x)
+    return inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x))
+
+
+def mlp():
+    inputs = keras.Input((784,))
+    x = inputs
+    for _ in range(3):
+        x = keras.layers.Dense(2048, activation="relu")(x)
+    return inputs, keras.layers.Dense(10)(x)
+
+
+NETWORKS = {"cnn": cnn, "mlp": mlp}
+
+
+class Run:
+    """A compiled model and its data, stepped by the function that `fit` calls."""
+
+    def __init__(self, kind, network, mode):
+        keras.utils.set_random_seed(0)
+        self.model = MODELS[kind](*NETWORKS[network]())
+        self.model.compile(
+            keras.optimizers.SGD(0.01, momentum=0.9),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            jit_compile=mode == "jit",
+        )
+        self.model.make_train_function()
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(FLAGS.batch_size, *self.model.input_shape[1:]))
+        y = rng.integers(0, 10, FLAGS.batch_size)
+        data = tf.data.Dataset.from_tensors((x.astype("float32"), y))
+        self.data = iter(data.repeat().prefetch(2))
+
+    def seconds_per_step(self):
+        start = time.perf_counter()
+        for _ in range(FLAGS.steps):
+            logs = self.model.train_function(self.data)
+        float(logs["loss"])
+        return (time.perf_counter() - start) / FLAGS.steps
+
+
+def peak_megabytes(kind, network, mode):
+    flag = [f"--peak_of={kind}", f"--network={network}", f"--mode={mode}"]
+    command = [sys.executable, __file__, *flag, f"--batch_size={FLAGS.batch_size}"]
+    return float(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"Unexpected arguments: {argv[1:]}")
+    if FLAGS.peak_of:
+        run = Run(FLAGS.peak_of, FLAGS.network[0], FLAGS.mode[0])
+        for _ in range(3):
+            run.seconds_per_step()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {tf.config.list_physical_devices()[-1].device_type}, batch {FLAGS.batch_size}")
+    print("| network | mode | plain ms | SAM ms | ratio | plain MB | SAM MB | extra copies |")
+    print("|---|---|---|---|---|---|---|---|")
+    for network, mode in itertools.product(FLAGS.network, FLAGS.mode):
+        runs = [Run(kind, network, mode) for kind in MODELS]
+        for run in runs * 2:
+            run.seconds_per_step()
+        times = np.array(
+            [[run.seconds_per_step() for run in runs] for _ in range(FLAGS.rounds)]
+        )
+        plain, sam = 1000 * np.median(times, axis=0)
+        ratio = np.median(times[:, 1] / times[:, 0])
+        peaks = [peak_megabytes(kind, network, mode) for kind in MODELS]
+        weights = 4 * runs[0].model.count_params() / 2**20
+        print(
+            f"| {network} | {mode} | {plain:.1f} | {sam:.1f} | {ratio:.3f} "
+            f"| {peaks[0]:.0f} | {peaks[1]:.0f} "
+            f"| {(peaks[1] - peaks[0]) / weights:.2f} of {weights:.0f} MB |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    app.run(main)
