@@ -94,9 +94,12 @@ def main(argv):
             run.seconds_per_step()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
-    print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {tf.config.list_physical_devices()[-1].device_type}, batch {FLAGS.batch_size}")
-    print("| network | mode | plain ms | SAM ms | ratio | plain MB | SAM MB | extra copies |")
-    print("|---|---|---|---|---|---|---|---|")
+    device = tf.config.list_physical_devices()[-1].device_type
+    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
+    print(f"{versions}, {device}, batch {FLAGS.batch_size}, {FLAGS.rounds} rounds")
+    columns = ("network", "mode", "plain ms", "SAM ms", "ratio", "plain MB", "SAM MB")
+    print("|", " | ".join((*columns, "extra copies of the weights")), "|")
+    print("|---" * 8 + "|")
     for network, mode in itertools.product(FLAGS.network, FLAGS.mode):
         runs = [Run(kind, network, mode) for kind in MODELS]
         for run in runs * 2:

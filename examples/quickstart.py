@@ -2,8 +2,8 @@
 
     python examples/quickstart.py
 
-A small convolutional network learns scikit-learn's 1797 digits of 8 x 8 pixels, of whose
-training labels a part is replaced by random ones. It is trained plainly and sharpness-aware,
+A small convolutional network learns scikit-learn's 1797 digits of 8 x 8 pixels, with a part
+of the training labels replaced by random ones. It is trained plainly and sharpness-aware,
 from the same initial weights, once per seed. The table has the accuracy on clean test
 digits after the last epoch; the picture has it after each epoch.
 
@@ -86,10 +86,8 @@ def train(rho, learning_rate, seed, train_data, test_data):
     keras.utils.set_random_seed(seed)
     network = build_network()
     steps = math.ceil(len(train_data[0]) / BATCH_SIZE)
-    if rho is None:
-        model = keras.Model(*network)
-    else:
-        model = keras_sam.SAMModel(*network, rho=rho)
+    plain = rho is None
+    model = keras.Model(*network) if plain else keras_sam.SAMModel(*network, rho=rho)
     model.compile(
         keras.optimizers.SGD(
             keras.optimizers.schedules.CosineDecay(learning_rate, FLAGS.epochs * steps),
@@ -174,7 +172,7 @@ def save_picture(curves, path):
     axes.set(
         xlabel="epoch",
         ylabel="accuracy on clean test digits (%)",
-        title=f"Digits, {FLAGS.noise:.0%} of the training labels random, {FLAGS.seeds} seeds",
+        title=f"Digits, {FLAGS.noise:.0%} random training labels, {FLAGS.seeds} seeds",
     )
     axes.legend(loc="lower right")
     axes.grid(alpha=0.3)

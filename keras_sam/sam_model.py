@@ -50,6 +50,11 @@ class SAMModel(SharpnessAware, keras.Model):
             forms.make_functional(type(self), SAMModel)
         super().__init__(*args, **kwargs)
 
+    def __reduce__(self):
+        # A class that `forms.combine` made cannot be found by its name; this one can.
+        load, arguments = super().__reduce__()
+        return getattr(SAMModel, load.__name__), arguments
+
     @classmethod
     def from_model(cls, model, **settings):
         """A sharpness-aware model with the layers and weights of `model`.

@@ -1,5 +1,7 @@
 """What is saved comes back, and training goes on where it stopped."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -123,6 +125,15 @@ def test_a_copy_from_the_config(form):
     assert copy.rho == 0.3
     assert [w.shape for w in copy.weights] == [w.shape for w in model.weights]
     assert not set(map(id, copy.weights)) & set(map(id, model.weights))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_pickle(form):
+    model = FORMS[form](rho=0.3)
+    model(np.zeros((1, 8, 8, 1)))
+    copy = pickle.loads(pickle.dumps(model))
+    assert copy.rho == 0.3 and isinstance(copy, keras_sam.SharpnessAware)
+    assert_identical(copy.get_weights(), model.get_weights())
 
 
 def test_backup_and_restore(images, tmp_path):

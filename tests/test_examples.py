@@ -1,0 +1,48 @@
+"""Every example runs, as a user would start it, in its smallest setting."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(script, *flags):
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *flags], capture_output=True, text=True
+    )
+
+
+def test_quickstart(tmp_path):
+    picture = tmp_path / "curves.png"
+    result = run(
+        "examples/quickstart.py", "--epochs=2", "--seeds=2", f"--picture={picture}"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "sharpness: " in result.stdout
+    table = result.stdout[result.stdout.index("Test accuracy after epoch 2") :]
+    assert "\nplain " in table and "\nsharpness-aware " in table
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("flag", ["--rho=-1", "--noise=2", "--epochs=0", "--rhoo=1", "rho"])
+def test_quickstart_refuses_a_mistake(flag):
+    result = run("examples/quickstart.py", flag)
+    assert result.returncode != 0
+    assert flag.strip("-").split("=")[0] in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_step_time():
+    result = run(
+        "benchmarks/step_time.py",
+        "--network=cnn",
+        "--mode=graph",
+        "--rounds=1",
+        "--steps=1",
+        "--batch_size=8",
+    )
+    assert result.returncode == 0, result.stderr
+    assert "| cnn | graph |" in result.stdout
