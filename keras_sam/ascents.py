@@ -30,6 +30,8 @@ class LpBall:
 
     Example:
 
+    >>> inputs = keras.Input((8,))
+    >>> outputs = keras.layers.Dense(1)(inputs)
     >>> ascent = keras_sam.ascents.LpBall(p=float("inf"))
     >>> model = keras_sam.SAMModel(inputs, outputs, rho=0.01, ascent=ascent)
 

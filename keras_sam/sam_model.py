@@ -33,7 +33,7 @@ class SAMModel(SharpnessAware, keras.Model):
     >>> outputs = keras.layers.Dense(1)(inputs)
     >>> model = keras_sam.SAMModel(inputs, outputs, rho=0.05)
     >>> model.compile("sgd", "mse")
-    >>> history = model.fit(np.ones((32, 8)), np.ones((32, 1)))
+    >>> history = model.fit(np.ones((32, 8)), np.ones((32, 1)), verbose=0)
 
     Reference:
         - [Foret et al., 2021](https://arxiv.org/abs/2010.01412)
@@ -78,7 +78,7 @@ class SAMModel(SharpnessAware, keras.Model):
         >>> plain = keras.Sequential([keras.layers.Dense(1)])
         >>> model = keras_sam.SAMModel.from_model(plain, rho=0.05)
         >>> model.compile("sgd", "mse")
-        >>> history = model.fit(np.ones((32, 8)), np.ones((32, 1)))
+        >>> history = model.fit(np.ones((32, 8)), np.ones((32, 1)), verbose=0)
         >>> plain.save("plain.keras")
         """
         if not isinstance(model, keras.Model) or isinstance(model, SharpnessAware):
@@ -96,7 +96,9 @@ class SAMModel(SharpnessAware, keras.Model):
 
     @classmethod
     def from_config(cls, config, **kwargs):
-        if "model" not in config:
+        if "from_model" not in config:
             return super().from_config(config, **kwargs)
-        config = {k: config[k] for k in ("model", *SETTINGS)}
-        return cls.from_model(**keras.saving.deserialize_keras_object(config))
+        config = keras.saving.deserialize_keras_object(
+            {name: config[name] for name in ("from_model", *SETTINGS)}
+        )
+        return cls.from_model(config.pop("from_model"), **config)

@@ -53,5 +53,5 @@ class Settings:
     def get_config(self):
         config = {"rho": self.rho.value, "ascent": self.ascent}
         if self.source is not None:
-            config["model"] = self.source
+            config["from_model"] = self.source
         return keras.saving.serialize_keras_object(config)

@@ -43,6 +43,10 @@ class SharpnessAware:
     >>> class Classifier(keras_sam.SharpnessAware, keras.Sequential):
     ...     pass
     >>> model = Classifier([keras.layers.Dense(10)], rho=0.1)
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(np.ones((32, 8)), np.ones((32, 10)), verbose=0)
+    >>> sorted(history.history)
+    ['loss', 'sharpness']
 
     Reference:
         - [Foret et al., 2021](https://arxiv.org/abs/2010.01412)
@@ -130,7 +134,7 @@ class SharpnessAware:
 
     def get_config(self):
         settings = self._sharpness_aware.get_config()
-        if "model" in settings:
+        if "from_model" in settings:
             return settings
         inherited = super().get_config
         if type(self).get_config is not SharpnessAware.get_config:
