@@ -37,8 +37,8 @@ flags.DEFINE_string("picture", "quickstart.png", "Where to save the learning cur
 flags.DEFINE_bool("tune", False, "Print the validation accuracy of a grid, and stop.")
 flags.DEFINE_integer("verbose", 1, "As of `fit`: 0 silent, 1 progress bar, 2 a line.")
 
-LEARNING_RATES = (0.03, 0.1)
-RHOS = (0.05, 0.1, 0.2, 0.4)
+LEARNING_RATES = (0.01, 0.03, 0.1)
+RHOS = (0.1, 0.2, 0.4, 0.8)
 BATCH_SIZE = 32
 
 

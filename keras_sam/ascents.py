@@ -65,7 +65,9 @@ class LpBall:
         dtypes = [g.dtype for g in gradients]
         dtype = keras.backend.result_type(*dtypes, "float32")
         gradients = [ops.cast(g, dtype) for g in gradients]
-        largest = ops.max(ops.stack([ops.max(ops.abs(g)) for g in gradients]))
+        # Not the maximum of |g|, which would be one more copy of the weights.
+        extremes = [e for g in gradients for e in (ops.max(g), -ops.min(g))]
+        largest = ops.max(ops.stack(extremes))
         unit = [ops.divide_no_nan(g, largest) for g in gradients]
         dual = [self._dual(u) for u in unit]
         total = sum(ops.sum(d * u) for d, u in zip(dual, unit))

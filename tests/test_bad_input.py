@@ -130,6 +130,29 @@ def test_weights_that_the_step_cannot_reach(images, layer, message, eagerly):
     assert_identical(state(model)[: len(before)], before)
 
 
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_tensors_kept_from_one_pass_to_the_next(images, eagerly):
+    class Net(keras_sam.SAMModel):
+        def build(self, shape):
+            self.dense = layers.Dense(3)
+            self.dense.build((None, 64))
+
+        def call(self, x):
+            return self.inner(x)
+
+        @tf.function
+        def inner(self, x):
+            return self.dense(tf.reshape(x, (-1, 64)))
+
+    model = Net()
+    model.build((None, 8, 8, 1))
+    classify(model, run_eagerly=eagerly)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="in one pass of the step and none in the other"):
+        model.fit(*images, batch_size=50, verbose=0)
+    assert_identical(model.get_weights(), before)
+
+
 def test_an_assignment_in_an_inner_graph(images):
     inputs, outputs = cnn()
     model = classify(keras_sam.SAMModel(inputs, AssignsInALoop()(outputs)))
