@@ -23,6 +23,9 @@ setup(
     install_requires=["keras>=3.10", "numpy>=1.26"],
     extras_require={
         "tensorflow": TENSORFLOW,
+        # No bounds: these backends are not supported yet, and so nothing is tested.
+        "jax": ["jax"],
+        "torch": ["torch"],
         "examples": EXAMPLES,
         "test": [*TENSORFLOW, *EXAMPLES, "hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"],
     },

@@ -26,6 +26,7 @@ class Settings:
             )
         self.sharpness = keras.metrics.Mean(name="sharpness")
         self.shows_sharpness = True
+        self.checked = None
         self.source = None  # The model that `SAMModel.from_model` was given.
 
     def set_rho(self, value):
@@ -40,6 +41,13 @@ class Settings:
             self.set_rho(rho)
         if ascent is not None:
             self.ascent = ascent
+
+    def once(self, variables, check):
+        """Runs a check of these variables, unless they have passed it already."""
+        key = tuple(map(id, variables))
+        if self.checked != key:
+            check()
+            self.checked = key
 
     @contextlib.contextmanager
     def without_sharpness(self):

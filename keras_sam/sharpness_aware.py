@@ -94,7 +94,7 @@ class SharpnessAware:
         trainer.build(self, data)
         if settings.source is not None and not settings.source.built:
             trainer.build_alike(settings.source, self)
-        return train_step(self, data, settings.ascent, settings.rho, settings.sharpness)
+        return train_step(self, data, settings)
 
     @property
     def metrics(self):

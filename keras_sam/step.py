@@ -27,7 +27,7 @@ class Step(NamedTuple):
     gradients: list
 
 
-def sharpness_aware_step(evaluate, weights, ascend):
+def sharpness_aware_step(evaluate, weights, ascend, fixed):
     """The gradient at w + eps, and everything else from the pass at w.
 
         clean, g      = evaluate(w)
@@ -41,6 +41,7 @@ def sharpness_aware_step(evaluate, weights, ascend):
         weights: List of tensors, w.
         ascend: Callable from weights and gradients to perturbations of their shape and
             dtype, `None` for a weight that stays as it is.
+        fixed: List of bool. Weights that are not perturbed and get the clean gradient.
 
     Returns:
         A `Step`.
@@ -52,7 +53,8 @@ def sharpness_aware_step(evaluate, weights, ascend):
         - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), Algorithm 1
     """
     clean = evaluate(weights)
-    perturbation = ascend(weights, clean.gradients)
+    directions = [None if f else g for f, g in zip(fixed, clean.gradients)]
+    perturbation = ascend(weights, directions)
     perturbed = evaluate([w if e is None else w + e for w, e in zip(weights, perturbation)])
     for g, s in zip(clean.gradients, perturbed.gradients):
         if (g is None) is not (s is None):
@@ -62,4 +64,7 @@ def sharpness_aware_step(evaluate, weights, ascend):
                 "in a `tf.function` of its own). Remove that `tf.function`; Keras "
                 "compiles the whole step anyway."
             )
-    return Step(clean, perturbed.loss - clean.loss, perturbed.gradients)
+    gradients = [
+        g if f else s for f, g, s in zip(fixed, clean.gradients, perturbed.gradients)
+    ]
+    return Step(clean, perturbed.loss - clean.loss, gradients)

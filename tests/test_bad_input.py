@@ -91,6 +91,13 @@ class Captures(layers.Layer):
         return scaled(x)
 
 
+class CapturesRegularized(Captures):
+    """As above, and its regularizer does have a gradient."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(), initializer="ones", regularizer="l2")
+
+
 class Compiled(layers.Layer):
     def build(self, shape):
         self.dense = layers.Dense(3)
@@ -117,7 +124,11 @@ class AssignsInALoop(layers.Layer):
 @pytest.mark.parametrize("eagerly", [False, True])
 @pytest.mark.parametrize(
     "layer, message",
-    [(Captures, r"hides them.*weights=\['.*captures.*'\]"), (Compiled, "tf.function")],
+    [
+        (Captures, r"hides them.*weights=\['captures/variable'\]"),
+        (CapturesRegularized, r"hides.*weights=\['captures_regularized/variable'\]"),
+        (Compiled, r"hides them.*weights=\['compiled/.*kernel', 'compiled/.*bias'\]"),
+    ],
 )
 def test_weights_that_the_step_cannot_reach(images, layer, message, eagerly):
     inputs, outputs = cnn()

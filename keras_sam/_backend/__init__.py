@@ -9,8 +9,11 @@ A backend module gives:
         nothing. Returns `(loss, aux, gradients, updates)`: a gradient for each variable,
         `None` where the loss does not depend on it, and the `(variable, value)` pairs
         that `fn` would have assigned.
-    check_reach(fn, variables, gradients)
-        Raises where `fn` uses a variable that the tensor in its place does not reach.
+    check_reach(predict, variables, gradients)
+        Raises where `predict()` uses a variable in a way that a tensor in its place would
+        not see. The gradients are those of the loss, on tensors.
+    model_scope(model)
+        The scope under which variables are added to a model.
 
 `trainer` mirrors the lines of Keras's own `train_step` that have no public name.
 """

@@ -16,28 +16,32 @@ def differentiate(fn, variables, weights):
     return loss, aux, scope.gradients(loss), list(scope.updates.values())
 
 
-def check_reach(fn, variables, gradients):
-    """Compares with a trace of `fn` on the variables themselves, never run.
+def check_reach(predict, variables, gradients):
+    """Compares with a trace of `predict` on the variables themselves, never run.
 
     A layer that hides its weights from the tape (`tf.custom_gradient` with captured
     variables, `tf.recompute_grad`, a SavedModel's function) gets a gradient for them only
-    as variables: as tensors they would silently stay unperturbed and untrained.
+    as variables: as tensors they would silently stay unperturbed and untrained, or get
+    the gradient of their regularizer alone.
     """
-    missing = [v for v, g in zip(variables, gradients) if g is None]
-    if not missing:
+    suspects = [
+        v for v, g in zip(variables, gradients) if g is None or v.regularizer is not None
+    ]
+    if not suspects:
         return
     hidden = []
 
-    @tf.function(autograph=False)
     def trace():
-        # As variables, not tensors: the scope passes a `tf.Variable` through.
-        mapping = [(v, v.value) for v in variables]
-        with tf.GradientTape() as tape, keras.StatelessScope(mapping, True):
-            loss, _ = fn()
-        plain = tape.gradient(loss, [v.value for v in missing])
-        hidden.extend(v.path for v, g in zip(missing, plain) if g is not None)
+        as_tensors = _reached(predict, variables, read(variables))
+        as_variables = _reached(predict, variables, [v.value for v in variables])
+        found = {id(v) for v in as_variables} - {id(v) for v in as_tensors}
+        hidden.extend(v.path for v in suspects if id(v) in found)
 
-    trace.get_concrete_function()
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        tf.function(trace, autograph=False).get_concrete_function()
+    else:
+        # Replicas cannot meet in a graph of their own; in this one, TensorFlow prunes it.
+        trace()
     if hidden:
         raise ValueError(
             "A layer uses these weights in a way that hides them from the "
@@ -46,6 +50,17 @@ def check_reach(fn, variables, gradients):
             "layer's `call`), so that they could not be perturbed. Pass the weights to "
             f"that function as arguments instead. Received: weights={hidden}"
         )
+
+
+def _reached(predict, variables, sources):
+    """The variables that the predictions depend on, where `sources` stand for them."""
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        with keras.StatelessScope(list(zip(variables, sources)), collect_losses=True):
+            outputs = keras.tree.flatten(predict())
+    outputs = [y for y in outputs if y is not None and y.dtype.is_floating]
+    gradients = tape.gradient(outputs, sources)
+    return [v for v, g in zip(variables, gradients) if g is not None]
 
 
 def model_scope(model):

@@ -11,11 +11,16 @@ from keras.src.models.functional import Functional
 __all__ = ["Functional", "unscale_loss_for_distribution"]
 
 
-def compute_loss(model, x, y, sample_weight):
-    """The forward pass in training mode: the loss, and the predictions."""
+def predict(model, x):
+    """The forward pass in training mode."""
     # `_call_has_training_arg`: a `call` may or may not take `training`.
     kwargs = {"training": True} if model._call_has_training_arg else {}
-    y_pred = model(x, **kwargs)
+    return model(x, **kwargs)
+
+
+def compute_loss(model, x, y, sample_weight):
+    """The forward pass in training mode: the loss, and the predictions."""
+    y_pred = predict(model, x)
     # `_compute_loss`: an overridden `compute_loss` may or may not take `training`.
     loss = model._compute_loss(
         x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
