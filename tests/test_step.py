@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import keras_sam
+from keras_sam.step import Pass, sharpness_aware_step
 
 INF = float("inf")
 RHO, RATE, L2 = 0.25, 0.125, 0.0625  # exact in every float
@@ -131,6 +132,24 @@ def test_a_schedule_of_rho_follows_the_iterations():
         assert logs[0] == logs[1]
     for a, b in zip(*(model.get_weights() for model in models)):
         np.testing.assert_array_equal(a, b)
+
+
+def test_fixed_weights_stay_and_get_the_clean_gradient():
+    seen = []
+
+    def evaluate(weights):
+        seen.append(weights)
+        loss = sum(w**2 for w in weights)
+        return Pass(loss, None, [2 * w for w in weights], [("state", len(seen))])
+
+    def ascend(weights, gradients):
+        return [None if g is None else 0.5 * g for g in gradients]
+
+    step = sharpness_aware_step(evaluate, [1.0, 3.0], ascend, fixed=[False, True])
+    assert seen == [[1.0, 3.0], [2.0, 3.0]]
+    assert step.gradients == [4.0, 6.0]
+    assert step.sharpness == 3.0
+    assert step.clean.loss == 10.0 and step.clean.updates == [("state", 1)]
 
 
 def test_both_passes_see_the_same_dropout_mask():
