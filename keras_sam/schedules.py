@@ -23,7 +23,9 @@ class Rho:
         self.value = _validated(value)
         self.variable = None
         if not self.scheduled:
-            self.variable = keras.Variable(self.value, trainable=False, name="rho")
+            self.variable = keras.Variable(
+                self.value, dtype=keras.config.floatx(), trainable=False, name="rho"
+            )
 
     @property
     def scheduled(self):
