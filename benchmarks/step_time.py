@@ -4,7 +4,7 @@
 
 The two train in turn, a few steps each, so that what else the machine does falls on both;
 the figure is the median over the rounds of the ratio of their times. Peak memory is that of
-a process of its own for each, and the difference is counted in copies of the weights.
+a process of its own for each, over steps that are compiled already.
 """
 
 import ctypes
@@ -112,7 +112,7 @@ def main(argv):
     versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
     print(f"{versions}, {device}, batch {FLAGS.batch_size}, {FLAGS.rounds} rounds")
     columns = ("network", "mode", "plain ms", "SAM ms", "ratio", "plain MB", "SAM MB")
-    print("|", " | ".join((*columns, "extra copies of the weights")), "|")
+    print("|", " | ".join((*columns, "extra MB (weights)")), "|")
     print("|---" * 8 + "|")
     for network, mode in itertools.product(FLAGS.network, FLAGS.mode):
         runs = [Run(kind, network, mode) for kind in MODELS]
@@ -128,7 +128,7 @@ def main(argv):
         print(
             f"| {network} | {mode} | {plain:.1f} | {sam:.1f} | {ratio:.3f} "
             f"| {peaks[0]:.0f} | {peaks[1]:.0f} "
-            f"| {(peaks[1] - peaks[0]) / weights:.2f} of {weights:.0f} MB |",
+            f"| {peaks[1] - peaks[0]:.0f} ({weights:.1f}) |",
             flush=True,
         )
 

@@ -29,9 +29,9 @@ import keras_sam
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("epochs", 40, "Passes over the training digits.", lower_bound=1)
 flags.DEFINE_float("noise", 0.4, "Part of the labels made random.", 0.0, 1.0)
-flags.DEFINE_float("rho", 0.05, "Radius of the perturbation.", lower_bound=0.0)
-flags.DEFINE_float("learning_rate", 0.1, "Of the sharpness-aware run.", lower_bound=0.0)
-flags.DEFINE_float("plain_learning_rate", 0.1, "Of the plain run.", lower_bound=0.0)
+flags.DEFINE_float("rho", 0.4, "Radius of the perturbation.", lower_bound=0.0)
+flags.DEFINE_float("learning_rate", 0.01, "Of the sharpness-aware run.", lower_bound=0.0)
+flags.DEFINE_float("plain_learning_rate", 0.01, "Of the plain run.", lower_bound=0.0)
 flags.DEFINE_integer("seeds", 3, "Number of runs of each.", lower_bound=1)
 flags.DEFINE_string("picture", "quickstart.png", "Where to save the learning curves.")
 flags.DEFINE_bool("tune", False, "Print the validation accuracy of a grid, and stop.")
