@@ -17,7 +17,7 @@ class SharpnessAware:
         the optimizer gets the gradient of L at w + eps
 
     A mixin: list it before the model class. `fit`, `compile` and everything else stay
-    that class's; only `train_step` is new. The loss and the metrics that `fit` shows are
+    that class's; what is new is `train_step`. The loss and the metrics that `fit` shows are
     those at w, as are the updates of batch-norm statistics, seeds and other state. The
     logs of training have a further entry, `sharpness`: the mean of L(w + eps) - L(w).
 
