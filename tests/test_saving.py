@@ -168,7 +168,7 @@ def test_a_config_that_keras_cannot_make_is_the_same_error():
 
         try:
             return set(Needs(3).get_config()) - {"rho", "ascent"}
-        except NotImplementedError as error:
+        except NotImplementedError as error:  # Keras: override `get_config`
             return str(error)
 
     assert error(keras_sam.SAMModel) == error(keras.Model)
