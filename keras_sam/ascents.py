@@ -17,8 +17,8 @@ class LpBall:
     `p=1` the whole of rho goes to the weight with the largest `|g|` (in equal parts where
     several tie: the formula's limit).
 
-    The gradient is first divided by its largest `|g|`, in float32 or better, so that no
-    power of it overflows or vanishes. Where the gradient is zero or not finite no
+    Norms are taken in float32 or better, and of the gradient divided by its largest `|g|`
+    where a power of it might overflow or vanish. Where the gradient is zero or not finite no
     direction is the steepest, and the perturbation is zero: the step is then the plain
     step, which an optimizer with loss scaling skips.
 
@@ -65,16 +65,32 @@ class LpBall:
         dtypes = [g.dtype for g in gradients]
         dtype = keras.backend.result_type(*dtypes, "float32")
         gradients = [ops.cast(g, dtype) for g in gradients]
-        # Not the maximum of |g|, which would be one more copy of the weights.
-        extremes = [e for g in gradients for e in (ops.max(g), -ops.min(g))]
-        largest = ops.max(ops.stack(extremes))
-        unit = [ops.divide_no_nan(g, largest) for g in gradients]
-        dual = [self._dual(u) for u in unit]
-        total = sum(ops.sum(d * u) for d, u in zip(dual, unit))
+        largest, total = self._measure(gradients)
+        dual = [self._dual(ops.divide_no_nan(g, largest)) for g in gradients]
         divisor = ops.divide_no_nan(total ** (1 / self.p), ops.cast(rho, dtype))
         # The total, unlike a maximum under XLA, is NaN wherever a gradient is.
         divisor = ops.where(ops.isfinite(total), divisor, ops.zeros_like(divisor))
         return [ops.cast(ops.divide_no_nan(d, divisor), t) for d, t in zip(dual, dtypes)]
+
+    def _measure(self, gradients):
+        """A divisor u for the gradients, and the sum of |g/u|^q.
+
+        The divisor is the largest |g|, or 1 if the sum of squares is safe as it is: two
+        reductions less.
+        """
+
+        def relative_to_largest():
+            # Not the maximum of |g|, which would be one more copy of the weights.
+            extremes = [e for g in gradients for e in (ops.max(g), -ops.min(g))]
+            largest = ops.max(ops.stack(extremes))
+            units = [ops.divide_no_nan(g, largest) for g in gradients]
+            return largest, sum(_sum(self._dual(u) * u) for u in units)
+
+        if self.p != 2:
+            return relative_to_largest()
+        total = sum(_sum(ops.square(g)) for g in gradients)
+        safe = ops.logical_and(ops.isfinite(total), total > 1e-20)
+        return ops.cond(safe, lambda: (ops.ones_like(total), total), relative_to_largest)
 
     def _dual(self, unit):
         """sign(u) |u|^(q-1), for a largest |u| of 1."""
@@ -90,3 +106,8 @@ class LpBall:
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+def _sum(tensor):
+    """Row by row: several times faster on a CPU than over all axes at once."""
+    return ops.sum(ops.sum(tensor, axis=0))

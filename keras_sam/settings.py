@@ -5,9 +5,10 @@ import contextlib
 import keras
 
 from keras_sam.ascents import LpBall
+from keras_sam.group_size import GroupSize
 from keras_sam.schedules import Rho
 
-SETTINGS = ("rho", "ascent")
+SETTINGS = ("rho", "m", "ascent")
 
 
 class Settings:
@@ -16,8 +17,9 @@ class Settings:
     So the model's weights, its files and its parameter count stay the plain model's.
     """
 
-    def __init__(self, rho=0.05, ascent=None):
+    def __init__(self, rho=0.05, m=None, ascent=None):
         self.rho = Rho(rho)
+        self.m = GroupSize(m)
         self.ascent = LpBall() if ascent is None else ascent
         if not callable(self.ascent):
             raise ValueError(
@@ -25,7 +27,7 @@ class Settings:
                 f"Received: ascent={ascent}"
             )
         self.sharpness = keras.metrics.Mean(name="sharpness")
-        self.shows_sharpness = True
+        self.evaluating = False
         self.checked = None
         self.source = None  # The model that `SAMModel.from_model` was given.
 
@@ -36,9 +38,11 @@ class Settings:
         self.rho = Rho(value)
         return True
 
-    def update(self, rho=None, ascent=None):
+    def update(self, rho=None, m=None, ascent=None):
         if rho is not None:
             self.set_rho(rho)
+        if m is not None:
+            self.m = GroupSize(m)
         if ascent is not None:
             self.ascent = ascent
 
@@ -50,16 +54,16 @@ class Settings:
             self.checked = key
 
     @contextlib.contextmanager
-    def without_sharpness(self):
-        """There is no perturbation in evaluation, and so nothing to show."""
-        self.shows_sharpness, before = False, self.shows_sharpness
+    def evaluation(self):
+        """There is no perturbation in it, and so no sharpness to show."""
+        self.evaluating, before = True, self.evaluating
         try:
             yield
         finally:
-            self.shows_sharpness = before
+            self.evaluating = before
 
     def get_config(self):
-        config = {"rho": self.rho.value, "ascent": self.ascent}
+        config = {"rho": self.rho.value, "m": self.m.value, "ascent": self.ascent}
         if self.source is not None:
             config["from_model"] = self.source
         return keras.saving.serialize_keras_object(config)

@@ -10,7 +10,7 @@ from keras_sam.settings import SETTINGS, Settings
 from keras_sam.train_step import train_step
 
 
-class SharpnessAware:
+class SharpnessAware(_backend.Fit):
     """Makes a model class train with sharpness-aware minimization (SAM).
 
         eps = rho * g / ||g||_2,  g = gradient of L(w)
@@ -65,8 +65,8 @@ class SharpnessAware:
                 f"keras_sam.SAMModel)`. Received: bases={cls.__bases__}"
             )
 
-    def __init__(self, *args, rho=0.05, ascent=None, **kwargs):
-        settings = Settings(rho, ascent)
+    def __init__(self, *args, rho=0.05, m=None, ascent=None, **kwargs):
+        settings = Settings(rho, m, ascent)
         super().__init__(*args, **kwargs)
         self._sharpness_aware = settings
 
@@ -83,9 +83,27 @@ class SharpnessAware:
             self.make_train_function(force=True)
 
     @property
+    def m(self):
+        """The number of examples that share one perturbation, `None` or `"global"`."""
+        return self._sharpness_aware.m.value
+
+    @property
     def ascent(self):
         """The ascent: from weights and gradients to a perturbation."""
         return self._sharpness_aware.ascent
+
+    @property
+    def _needs_batch_size(self):
+        settings = self._sharpness_aware
+        return settings.m.examples is not None and not settings.evaluating
+
+    def _see_batch_size(self, batch_size):
+        """Called before `fit` trains, with the examples of a replica, if they are known."""
+        if batch_size is None or not self._needs_batch_size:
+            return
+        recompile = self._sharpness_aware.m.see(batch_size, _backend.replicas(self))
+        if recompile and self.train_function is not None:
+            self.make_train_function(force=True)
 
     def train_step(self, data):
         """One sharpness-aware step; same arguments and logs as `keras.Model`'s."""
@@ -100,16 +118,16 @@ class SharpnessAware:
     def metrics(self):
         metrics = super().metrics
         settings = getattr(self, "_sharpness_aware", None)
-        if self.compiled and settings is not None and settings.shows_sharpness:
+        if self.compiled and settings is not None and not settings.evaluating:
             metrics = [*metrics, settings.sharpness]
         return metrics
 
     def evaluate(self, *args, **kwargs):
-        with self._sharpness_aware.without_sharpness():
+        with self._sharpness_aware.evaluation():
             return super().evaluate(*args, **kwargs)
 
     def test_on_batch(self, *args, **kwargs):
-        with self._sharpness_aware.without_sharpness():
+        with self._sharpness_aware.evaluation():
             return super().test_on_batch(*args, **kwargs)
 
     def train_on_batch(

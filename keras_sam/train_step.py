@@ -6,6 +6,7 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import trainer
+from keras_sam.groups import step_over_groups
 from keras_sam.step import Pass, sharpness_aware_step
 
 
@@ -21,26 +22,19 @@ def train_step(model, data, settings):
     Returns:
         Dict of scalars, the logs of Keras's own `train_step`.
     """
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    x, y, sample_weight = data = keras.utils.unpack_x_y_sample_weight(data)
     variables = model.trainable_weights
-    evaluate = _evaluation(model, x, y, sample_weight, variables)
     batch_size = trainer.batch_size(x)
     logs = {}
 
     if variables:
-        step = sharpness_aware_step(
-            evaluate,
-            _backend.read(variables),
-            _ascent(model, x, variables, settings),
-            # What float8 training hands over as a gradient is a value, not a direction.
-            fixed=[variable.overwrite_with_gradient for variable in variables],
-        )
+        step = _step(model, data, variables, settings)
         clean = step.clean
         rise = trainer.unscale_loss_for_distribution(step.sharpness)
         logs = _update_sharpness(model, settings.sharpness, rise, batch_size)
     else:
         warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        clean = evaluate([])
+        clean = _evaluation(model, data, variables)([])
 
     for variable, value in clean.updates:
         variable.assign(value)
@@ -50,8 +44,27 @@ def train_step(model, data, settings):
     return logs | model.compute_metrics(x, y, clean.y_pred, sample_weight=sample_weight)
 
 
-def _evaluation(model, x, y, sample_weight, variables):
+def _step(model, data, variables, settings):
+    """The pure step over the batch, or over its groups of m examples."""
+    weights = _backend.read(variables)
+    # What float8 training hands over as a gradient is a value, not a direction.
+    fixed = [variable.overwrite_with_gradient for variable in variables]
+    batch_size = trainer.static_batch_size(data)
+    neighbours = settings.m.neighbours(batch_size, _backend.replicas(model))
+
+    def take_step(data, state=()):
+        evaluate = _evaluation(model, data, variables, state)
+        ascend = _ascent(model, data, variables, settings, neighbours)
+        return sharpness_aware_step(evaluate, weights, ascend, fixed)
+
+    if settings.m.examples and neighbours == 1:
+        return step_over_groups(take_step, data, settings.m.examples, model.weights)
+    return take_step(data)
+
+
+def _evaluation(model, data, variables, state=()):
     """The callable from weights to a `Pass` over the batch."""
+    x, y, sample_weight = data
 
     def forward():
         loss, y_pred = trainer.compute_loss(model, x, y, sample_weight)
@@ -59,25 +72,30 @@ def _evaluation(model, x, y, sample_weight, variables):
 
     def evaluate(weights):
         _, (loss, y_pred), gradients, updates = _backend.differentiate(
-            forward, variables, weights
+            forward, variables, weights, state
         )
         return Pass(loss, y_pred, gradients, updates)
 
     return evaluate
 
 
-def _ascent(model, x, variables, settings):
+def _ascent(model, data, variables, settings, neighbours):
     """The callable from weights and gradients to perturbations."""
 
     def predict():
-        return trainer.predict(model, x)
+        return trainer.predict(model, data[0])
 
     def ascend(weights, gradients):
         settings.once(
             variables, lambda: _backend.check_reach(predict, variables, gradients)
         )
+        present = [_backend.dense(g) for g in gradients if g is not None]
+        if neighbours > 1:
+            present = _backend.average(present, neighbours)
+        present = iter(present)
+        directions = [None if g is None else next(present) for g in gradients]
         rho = settings.rho(model.optimizer.iterations)
-        return settings.ascent(weights, gradients, rho)
+        return settings.ascent(weights, directions, rho)
 
     return ascend
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import keras_sam
+from keras_sam import _backend
 
 INF = float("inf")
 ORDERS = [1, 1.25, 1.5, 2, 3, 10, INF]
@@ -121,7 +122,7 @@ def test_a_duplicate_index_counts_once():
     sparse = tf.IndexedSlices(
         tf.constant([[3.0], [1.0], [0.0]]), tf.constant([1, 1, 0]), tf.constant([3, 1])
     )
-    (eps,) = keras_sam.ascents.LpBall()([None], [sparse], 0.5)
+    (eps,) = keras_sam.ascents.LpBall()([None], [_backend.dense(sparse)], 0.5)
     np.testing.assert_allclose(eps, [[0], [0.5], [0]])
 
 

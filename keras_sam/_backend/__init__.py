@@ -4,11 +4,22 @@ A backend module gives:
 
     read(variables)
         The variables' values as tensors, which can stand in for the variables.
-    differentiate(fn, variables, weights)
-        Runs `fn() -> (loss, aux)` with `weights` in the place of `variables`, and writes
-        nothing. Returns `(loss, aux, gradients, updates)`: a gradient for each variable,
+    differentiate(fn, variables, weights, state)
+        Runs `fn() -> (loss, aux)` with `weights` in the place of `variables`, and with the
+        `(variable, value)` pairs of `state`, and writes nothing. Returns `(loss, aux, gradients, updates)`: a gradient for each variable,
         `None` where the loss does not depend on it, and the `(variable, value)` pairs
         that `fn` would have assigned.
+    dense(gradient)
+        A gradient that is sparse (the rows of an embedding) as a tensor.
+    fold(fn, data, m)
+        Runs `fn(rows, size, carry) -> (carry, outputs)` over groups of m successive rows
+        of the tensors in `data`; the last may be short, and the first to run gets `None`
+        for the carry, a structure of tensors. Returns the last carry, and the rows of
+        all outputs in their order. Its size does not grow with the number of groups.
+    replicas(model)
+        The number of replicas that train together.
+    average(tensors, count)
+        The mean of each tensor over groups of `count` neighbouring replicas.
     check_reach(predict, variables, gradients)
         Raises where `predict()` uses a variable in a way that a tensor in its place would
         not see. The gradients are those of the loss, on tensors.
@@ -38,5 +49,10 @@ else:
 
 read = backend.read
 differentiate = backend.differentiate
+dense = backend.dense
+fold = backend.fold
+Fit = backend.Fit
+replicas = backend.replicas
+average = backend.average
 check_reach = backend.check_reach
 model_scope = backend.model_scope

@@ -3,17 +3,26 @@
 import keras
 import tensorflow as tf
 
+from keras_sam._backend.tensorflow_fit import Fit
+from keras_sam._backend.tensorflow_fold import fold
+
+__all__ = ["Fit", "fold"]
+
 
 def read(variables):
     return [tf.convert_to_tensor(variable.value) for variable in variables]
 
 
-def differentiate(fn, variables, weights):
+def differentiate(fn, variables, weights, state):
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        with _Scope(variables, weights, tape) as scope:
+        with _Scope(variables, weights, state, tape) as scope:
             loss, aux = fn()
     return loss, aux, scope.gradients(loss), list(scope.updates.values())
+
+
+def dense(gradient):
+    return tf.convert_to_tensor(gradient)
 
 
 def check_reach(predict, variables, gradients):
@@ -63,6 +72,28 @@ def _reached(predict, variables, sources):
     return [v for v, g in zip(variables, gradients) if g is not None]
 
 
+def replicas(model):
+    return model.distribute_strategy.num_replicas_in_sync
+
+
+def average(tensors, count):
+    """TensorFlow has no public mean over a part of the replicas, only over all of them.
+
+    So each group of replicas has a turn, in which the others contribute zeros.
+    """
+    context = tf.distribute.get_replica_context()
+    replicas = context.num_replicas_in_sync
+    if count == replicas:
+        return context.all_reduce(tf.distribute.ReduceOp.MEAN, tensors)
+    group = context.replica_id_in_sync_group // count
+    for turn in range(replicas // count):
+        mine = tf.equal(group, turn)
+        parts = [tf.where(mine, t / count, tf.zeros_like(t)) for t in tensors]
+        means = context.all_reduce(tf.distribute.ReduceOp.SUM, parts)
+        tensors = [tf.where(mine, mean, t) for mean, t in zip(means, tensors)]
+    return tensors
+
+
 def model_scope(model):
     """The scope that `model` was created under, for what is added to it later."""
     return model.distribute_strategy.scope()
@@ -76,8 +107,8 @@ class _Scope(keras.StatelessScope):
     both values, and none flows through the assignment.
     """
 
-    def __init__(self, variables, weights, tape):
-        super().__init__(list(zip(variables, weights)), collect_losses=True)
+    def __init__(self, variables, weights, state, tape):
+        super().__init__([*zip(variables, weights), *state], collect_losses=True)
         self.sources = {id(v): [w] for v, w in zip(variables, weights)}
         self.tape = tape
         self.graph = _current_graph()

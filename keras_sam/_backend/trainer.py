@@ -39,6 +39,11 @@ def batch_size(x):
     return keras.ops.shape(next(i for i in keras.tree.flatten(x) if i is not None))[0]
 
 
+def static_batch_size(x):
+    """An integer, or `None` where it is not known before the step runs."""
+    return next(i for i in keras.tree.flatten(x) if i is not None).shape[0]
+
+
 def flatten_logs(model, logs):
     """The list that `train_on_batch` returns, in the order of `metrics_names`."""
     return model._flatten_metrics_in_order(logs)

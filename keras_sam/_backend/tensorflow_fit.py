@@ -1,0 +1,53 @@
+"""What Keras's `fit` lacks for groups of examples and for several workers."""
+
+import functools
+
+import keras
+import tensorflow as tf
+from keras.src.trainers.data_adapters import TFDatasetAdapter
+
+from keras_sam._backend import trainer
+
+
+class Fit:
+    """Keras's trainer, with a look at the size of the batches before the first step."""
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """The one place where `fit` and `evaluate` have their data and no step has run.
+
+        Keras builds a model of a strategy on the mean of the replicas' batches, which
+        fails where they differ in size or belong to several workers.
+        """
+        if iterator is not None:
+            data_batch = self._first_batch(iterator)
+            size = iterator.data_adapter.batch_size
+            self._see_batch_size(
+                size if data_batch is None else trainer.static_batch_size(data_batch)
+            )
+        super()._maybe_symbolic_build(data_batch=data_batch)
+
+    def _make_function(self, step_function):
+        """Keras takes the mean of several workers' logs over an axis that they lack."""
+        strategy = self.distribute_strategy
+        multi_worker = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        if multi_worker and strategy.extended._in_multi_worker_mode():
+            step_function = _with_axis(step_function)
+        return super()._make_function(step_function)
+
+    def _first_batch(self, iterator):
+        """This worker's first replica's, or `None` where nobody has to know it."""
+        adapter = iterator.data_adapter
+        unknown = adapter.batch_size is None and isinstance(adapter, TFDatasetAdapter)
+        if self._distribute_strategy is None and not (unknown and self._needs_batch_size):
+            return None
+        batch = next(next(batches for *_, batches in iterator))
+        results = self.distribute_strategy.experimental_local_results
+        return keras.tree.map_structure(lambda t: results(t)[0], batch)
+
+
+def _with_axis(step_function):
+    @functools.wraps(step_function)
+    def step(data):
+        return keras.tree.map_structure(lambda v: v[tf.newaxis], step_function(data))
+
+    return step
