@@ -18,8 +18,8 @@ class LpBall:
     several tie: the formula's limit).
 
     Norms are taken in float32 or better, and of the gradient divided by its largest `|g|`
-    where a power of it might overflow or vanish. Where the gradient is zero or not finite no
-    direction is the steepest, and the perturbation is zero: the step is then the plain
+    where a power of it might overflow or vanish. Where the gradient is zero or not finite
+    no direction is the steepest, and the perturbation is zero: the step is then the plain
     step, which an optimizer with loss scaling skips.
 
     Args:

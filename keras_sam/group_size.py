@@ -19,7 +19,7 @@ class GroupSize:
     def __init__(self, value):
         if value not in (None, "global") and not _is_count(value):
             raise ValueError(
-                "`m` must be a positive integer, `None` or \"global\". "
+                '`m` must be a positive integer, `None` or "global". '
                 f"Received: m={value} (of type {type(value)})"
             )
         self.value = int(value) if _is_count(value) else value

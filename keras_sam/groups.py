@@ -1,10 +1,8 @@
 """m-sharpness: groups of m examples, each with a perturbation of its own."""
 
 import keras
-from keras import ops
 
 from keras_sam import _backend
-from keras_sam._backend import trainer
 from keras_sam.step import Pass, Step
 
 
@@ -37,38 +35,34 @@ def step_over_groups(take_step, data, m, owned):
     Reference:
         - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), section 4.1
     """
-    n = trainer.batch_size(data)
-    groups = _Groups(take_step, ops.minimum(m, n), owned)
-    return groups.total(*_backend.fold(groups.step, data, m), n)
+    groups = _Groups(take_step, owned)
+    return groups.step(*_backend.fold(groups.part, data, m))
 
 
 class _Groups:
-    """The steps of all groups. A full group counts once, so that none has to be scaled."""
+    """What the step of a group gives, sorted by what becomes of it."""
 
-    def __init__(self, take_step, full, owned):
+    def __init__(self, take_step, owned):
         self.take_step = take_step
-        self.full = full
         self.owned = {id(variable) for variable in owned}
         self.first = None
 
-    def step(self, rows, size, state):
-        """The terms to be summed, the state for the next group, and the predictions."""
+    def part(self, rows, state):
+        """What is averaged, what the next group starts from, and the predictions."""
         given = [] if state is None else list(zip(self.variables(False), state))
         step = self.take_step(rows, given)
+        self.first = step if state is None else self.first
+        self.check(step)
         updates = step.clean.updates
         terms = [step.clean.loss, step.sharpness]
         terms += [_backend.dense(g) for g in step.gradients if g is not None]
         terms += [value for v, value in updates if self.is_averaged(v)]
-        if state is None:
-            self.first = step
-            terms = [_part(term, size, self.full) for term in terms]
-        self.check(step)
         state = [value for v, value in updates if not self.is_averaged(v)]
         return terms, state, step.clean.y_pred
 
-    def total(self, sums, state, y_pred, n):
+    def step(self, means, state, y_pred):
         """The `Step` over the whole batch."""
-        means = (_part(value, self.full, n) for value in sums)
+        means = iter(means)
         loss, sharpness = next(means), next(means)
         gradients = [None if g is None else next(means) for g in self.first.gradients]
         updates = list(zip(self.variables(True), means))
@@ -89,10 +83,3 @@ class _Groups:
                 "With `m`, each group of examples has to assign the same variables, in "
                 f"the same order. Received: {before} in the first, and then {now}"
             )
-
-
-def _part(value, size, whole):
-    """The value times size / whole, a quotient in float32 or better."""
-    dtype = keras.backend.result_type(value.dtype, "float32")
-    part = ops.cast(size, dtype) / ops.cast(whole, dtype)
-    return value * ops.cast(part, value.dtype)

@@ -6,6 +6,7 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import trainer
+from keras_sam.group_checks import check_groups
 from keras_sam.groups import step_over_groups
 from keras_sam.step import Pass, sharpness_aware_step
 
@@ -49,17 +50,22 @@ def _step(model, data, variables, settings):
     weights = _backend.read(variables)
     # What float8 training hands over as a gradient is a value, not a direction.
     fixed = [variable.overwrite_with_gradient for variable in variables]
+    replicas = _backend.replicas(model)
     batch_size = trainer.static_batch_size(data)
-    neighbours = settings.m.neighbours(batch_size, _backend.replicas(model))
+    neighbours = settings.m.neighbours(batch_size, replicas)
 
     def take_step(data, state=()):
         evaluate = _evaluation(model, data, variables, state)
         ascend = _ascent(model, data, variables, settings, neighbours)
         return sharpness_aware_step(evaluate, weights, ascend, fixed)
 
-    if settings.m.examples and neighbours == 1:
-        return step_over_groups(take_step, data, settings.m.examples, model.weights)
-    return take_step(data)
+    m = settings.m.examples
+    if m is None or neighbours > 1 or (batch_size is not None and batch_size <= m):
+        return take_step(data)
+    check_groups(model, replicas)
+    if replicas > 1 and not settings.m.batch_size:
+        _backend.check_rows(data, m)
+    return step_over_groups(take_step, data, m, model.weights)
 
 
 def _evaluation(model, data, variables, state=()):

@@ -6,6 +6,16 @@ import pytest
 
 import keras_sam
 
+REPLICAS = 4
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+    # Before TensorFlow starts: the devices that strategies in the tests train on.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * REPLICAS,
+    )
+
 
 @pytest.fixture(autouse=True)
 def _fresh():
@@ -23,6 +33,14 @@ def images():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(50, 8, 8, 1)).astype("float32")
     return x, rng.integers(0, 3, 50)
+
+
+@pytest.fixture
+def literal_graphs():
+    """Without TensorFlow's graph optimizer, which rounds sums and products otherwise."""
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    yield
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
 def cnn(dropout=0.3):

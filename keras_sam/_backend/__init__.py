@@ -6,16 +6,19 @@ A backend module gives:
         The variables' values as tensors, which can stand in for the variables.
     differentiate(fn, variables, weights, state)
         Runs `fn() -> (loss, aux)` with `weights` in the place of `variables`, and with the
-        `(variable, value)` pairs of `state`, and writes nothing. Returns `(loss, aux, gradients, updates)`: a gradient for each variable,
-        `None` where the loss does not depend on it, and the `(variable, value)` pairs
-        that `fn` would have assigned.
+        `(variable, value)` pairs of `state`, and writes nothing. Returns
+        `(loss, aux, gradients, updates)`: a gradient for each variable, `None` where the
+        loss does not depend on it, and the pairs that `fn` would have assigned.
     dense(gradient)
         A gradient that is sparse (the rows of an embedding) as a tensor.
     fold(fn, data, m)
-        Runs `fn(rows, size, carry) -> (carry, outputs)` over groups of m successive rows
-        of the tensors in `data`; the last may be short, and the first to run gets `None`
-        for the carry, a structure of tensors. Returns the last carry, and the rows of
-        all outputs in their order. Its size does not grow with the number of groups.
+        Runs `fn(rows, state) -> (terms, state, outputs)` over groups of m successive rows
+        of the tensors in `data`, of which the last may be short. State and terms are
+        lists of tensors; the first group to run gets `None` for the state. Returns the
+        terms' means over all rows, the last state, and the outputs' rows in order. The
+        program does not grow with the number of groups, and runs one at a time.
+    check_rows(data, m)
+        Raises, when the step runs, where the tensors in `data` have less than m rows.
     replicas(model)
         The number of replicas that train together.
     average(tensors, count)
@@ -52,6 +55,7 @@ differentiate = backend.differentiate
 dense = backend.dense
 fold = backend.fold
 Fit = backend.Fit
+check_rows = backend.check_rows
 replicas = backend.replicas
 average = backend.average
 check_reach = backend.check_reach

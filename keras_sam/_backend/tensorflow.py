@@ -76,6 +76,18 @@ def replicas(model):
     return model.distribute_strategy.num_replicas_in_sync
 
 
+def check_rows(data, m):
+    """In a training loop of the user's own nothing else says how large its batches are."""
+    rows = tf.shape(next(t for t in keras.tree.flatten(data) if t is not None))[0]
+    tf.debugging.assert_greater_equal(
+        rows,
+        m,
+        "`m` is larger than a replica's batch, whose size was unknown when the step was "
+        "compiled: it may be a short batch, or m may span several replicas. Give the "
+        "batches a static size with `batch(..., drop_remainder=True)`, or use `fit`.",
+    )
+
+
 def average(tensors, count):
     """TensorFlow has no public mean over a part of the replicas, only over all of them.
 

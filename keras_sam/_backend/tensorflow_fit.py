@@ -18,6 +18,7 @@ class Fit:
         Keras builds a model of a strategy on the mean of the replicas' batches, which
         fails where they differ in size or belong to several workers.
         """
+        _check_strategy(self.distribute_strategy)
         if iterator is not None:
             data_batch = self._first_batch(iterator)
             size = iterator.data_adapter.batch_size
@@ -43,6 +44,15 @@ class Fit:
         batch = next(next(batches for *_, batches in iterator))
         results = self.distribute_strategy.experimental_local_results
         return keras.tree.map_structure(lambda t: results(t)[0], batch)
+
+
+def _check_strategy(strategy):
+    if isinstance(strategy, tf.distribute.ParameterServerStrategy):
+        raise ValueError(
+            "Keras 3 does not train under `tf.distribute.ParameterServerStrategy`. Use "
+            "`MirroredStrategy`, `MultiWorkerMirroredStrategy` or `TPUStrategy`. "
+            f"Received: strategy={strategy}"
+        )
 
 
 def _with_axis(step_function):

@@ -11,20 +11,19 @@ def fold(fn, data, m):
     are static, with and without XLA. Where it does, it is the first one, and the groups
     are summed in the order in which TensorFlow sums replicas.
     """
+    data = keras.tree.map_structure(_tensor, data)
     n = _batch_size(data)
-    if isinstance(n, int) and n <= m:
-        return fn(data, n, None)
     count, size, even = _division(n, m)
     indices = count * m * (1 - even) + tf.range(size)
-    sums, state, outputs = fn(_rows(data, indices), size, None)
+    terms, state, outputs = fn(_rows(data, indices), None)
+    full = m if isinstance(n, int) else tf.minimum(m, n)
+    sums = [_part(_term(t), size, full) for t in terms]
     joined = [_put(_empty(y, n), indices, y) for y in keras.tree.flatten(outputs)]
 
     def body(i, sums, state, joined):
         indices = m * even + m * i + tf.range(m)
-        terms, state, outputs = fn(_rows(data, indices), m, state)
-        # Without an operation between them, TensorFlow's graph optimizer merges this sum
-        # with a sum that the term itself is, and the result depends on the model.
-        sums = [a + tf.raw_ops.Snapshot(input=b) for a, b in zip(sums, terms)]
+        terms, state, outputs = fn(_rows(data, indices), state)
+        sums = [total + _term(t) for total, t in zip(sums, terms)]
         outputs = keras.tree.flatten(outputs)
         joined = [_put(j, indices, y) for j, y in zip(joined, outputs)]
         return i + 1, sums, state, joined
@@ -34,7 +33,12 @@ def fold(fn, data, m):
         _, sums, state, joined = tf.while_loop(
             lambda i, *_: i < count, body, (0, sums, state, joined), parallel_iterations=1
         )
-    return sums, state, keras.tree.pack_sequence_as(outputs, joined)
+    means = [_part(total, full, n) for total in sums]
+    return means, state, keras.tree.pack_sequence_as(outputs, joined)
+
+
+def _tensor(array):
+    return array if array is None or tf.is_tensor(array) else tf.convert_to_tensor(array)
 
 
 def _batch_size(data):
@@ -71,6 +75,21 @@ def _rows(data, indices):
         return tf.gather(tensor, indices)
 
     return keras.tree.map_structure(lambda t: None if t is None else gather(t), data)
+
+
+def _term(tensor):
+    """With an operation around it, which keeps TensorFlow's graph optimizer out.
+
+    It would merge the sum of the groups with sums within a group, and round otherwise.
+    """
+    return tf.raw_ops.Snapshot(input=tensor)
+
+
+def _part(tensor, size, whole):
+    """The tensor times size / whole, a quotient in float32 or better."""
+    dtype = tf.as_dtype(keras.backend.result_type(tensor.dtype, "float32"))
+    part = tf.cast(size, dtype) / tf.cast(whole, dtype)
+    return tensor * tf.cast(part, tensor.dtype)
 
 
 def _empty(like, n):

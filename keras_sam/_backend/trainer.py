@@ -54,13 +54,18 @@ def scale_loss(model, loss):
     return loss if model.optimizer is None else model.optimizer.scale_loss(loss)
 
 
+def layers(model):
+    """The model and all layers in it, however deep."""
+    return model._flatten_layers()
+
+
 def check_compiled(model):
     model._assert_compile_called("train_step")
 
 
 def build(model, data):
     """Builds what is not built yet: the step has to know the weights before it runs."""
-    if not all(layer.built for layer in model._flatten_layers()):
+    if not all(layer.built for layer in layers(model)):
         model._symbolic_build(data_batch=data)
 
 
