@@ -28,6 +28,7 @@ flags.DEFINE_multi_enum("mode", ["graph", "jit"], ["graph", "jit"], "How it is c
 flags.DEFINE_integer("rounds", 25, "Rounds, of which the median counts.", lower_bound=1)
 flags.DEFINE_integer("steps", 4, "Steps of each in a round.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 128, "Examples in a step.", lower_bound=1)
+flags.DEFINE_integer("processes", 3, "Of them the median peak counts.", lower_bound=1)
 flags.DEFINE_enum("peak_of", None, ["plain", "sam"], "Print the peak memory of one only.")
 
 MODELS = {"plain": keras.Model, "sam": keras_sam.SAMModel}
@@ -58,9 +59,9 @@ NETWORKS = {"cnn": cnn, "mlp": mlp}
 class Run:
     """A compiled model and its data, stepped by the function that `fit` calls."""
 
-    def __init__(self, kind, network, mode):
+    def __init__(self, kind, network, mode, **settings):
         keras.utils.set_random_seed(0)
-        self.model = MODELS[kind](*NETWORKS[network]())
+        self.model = MODELS[kind](*NETWORKS[network](), **settings)
         self.model.compile(
             keras.optimizers.SGD(0.01, momentum=0.9),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -93,11 +94,14 @@ def peak_of_steps(run):
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
-def peak_megabytes(kind, network, mode):
+def peak_megabytes(script, **flags):
     """The median of a few processes: which buffers overlap is a matter of timing."""
-    flag = [f"--peak_of={kind}", f"--network={network}", f"--mode={mode}"]
-    command = [sys.executable, __file__, *flag, f"--batch_size={FLAGS.batch_size}"]
-    runs = [subprocess.run(command, capture_output=True, check=True) for _ in range(3)]
+    flags |= {"batch_size": FLAGS.batch_size, "steps": FLAGS.steps}
+    command = [sys.executable, script, *(f"--{k}={v}" for k, v in flags.items())]
+    runs = [
+        subprocess.run(command, capture_output=True, check=True)
+        for _ in range(FLAGS.processes)
+    ]
     return np.median([float(run.stdout) for run in runs])
 
 
@@ -123,7 +127,10 @@ def main(argv):
         )
         plain, sam = 1000 * np.median(times, axis=0)
         ratio = np.median(times[:, 1] / times[:, 0])
-        peaks = [peak_megabytes(kind, network, mode) for kind in MODELS]
+        peaks = [
+            peak_megabytes(__file__, peak_of=kind, network=network, mode=mode)
+            for kind in MODELS
+        ]
         weights = 4 * runs[0].model.count_params() / 2**20
         print(
             f"| {network} | {mode} | {plain:.1f} | {sam:.1f} | {ratio:.3f} "

@@ -20,6 +20,7 @@ import time
 
 import keras
 import numpy as np
+import strategies
 from absl import app, flags
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -80,22 +81,29 @@ class EpochTimes(keras.callbacks.Callback):
         self.seconds.append(self.end - self.start)
 
 
-def train(rho, learning_rate, seed, train_data, test_data):
+def whole_batches(data):
+    """All batches of one size, as TPUs need them, and replicas to have equal parts."""
+    count = len(data[0]) // BATCH_SIZE * BATCH_SIZE
+    return tuple(array[:count] for array in data)
+
+
+def train(rho, learning_rate, seed, train_data, test_data, strategy):
     """Test accuracy after each epoch, and the median seconds of an epoch's training."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    network = build_network()
     steps = math.ceil(len(train_data[0]) / BATCH_SIZE)
-    plain = rho is None
-    model = keras.Model(*network) if plain else keras_sam.SAMModel(*network, rho=rho)
-    model.compile(
-        keras.optimizers.SGD(
-            keras.optimizers.schedules.CosineDecay(learning_rate, FLAGS.epochs * steps),
-            momentum=0.9,
-        ),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    with strategy.scope():
+        network = build_network()
+        plain = rho is None
+        model = keras.Model(*network) if plain else keras_sam.SAMModel(*network, rho=rho)
+        model.compile(
+            keras.optimizers.SGD(
+                keras.optimizers.schedules.CosineDecay(learning_rate, FLAGS.epochs * steps),
+                momentum=0.9,
+            ),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
     times = EpochTimes()
     history = model.fit(
         *train_data,
@@ -108,14 +116,15 @@ def train(rho, learning_rate, seed, train_data, test_data):
     return history.history["val_accuracy"], np.median(times.seconds)
 
 
-def tune(train_data, validation_data):
+def tune(train_data, validation_data, strategy):
     """The same rule for both: best mean of the last epoch over the seeds."""
     print("validation accuracy after the last epoch (labels as noisy as in training)")
     print("rho    learning rate   mean")
     best = {}
     for rho, rate in itertools.product((None, *RHOS), LEARNING_RATES):
-        runs = range(FLAGS.seeds)
-        curves = [train(rho, rate, s, train_data, validation_data)[0] for s in runs]
+        data = train_data, validation_data
+        runs = [train(rho, rate, seed, *data, strategy) for seed in range(FLAGS.seeds)]
+        curves = [curve for curve, _ in runs]
         mean = np.mean(curves, axis=0)[-1]
         name = "plain" if rho is None else f"{rho:<5}"
         print(f"{name}  {rate:<13}  {100 * mean:5.1f} %", flush=True)
@@ -125,7 +134,7 @@ def tune(train_data, validation_data):
         print(f"best {method}: learning rate {rate}, rho {rho} ({100 * mean:.1f} %)")
 
 
-def compare(train_data, test_data):
+def compare(train_data, test_data, strategy):
     """Curves of shape (seeds, epochs) and seconds per epoch, for each of the two."""
     settings = {
         "plain": (None, FLAGS.plain_learning_rate),
@@ -136,7 +145,7 @@ def compare(train_data, test_data):
     for seed in range(FLAGS.seeds):
         for name, (rho, rate) in settings.items():
             print(f"{name}, seed {seed}: learning rate {rate}, rho {rho}", flush=True)
-            curve, epoch = train(rho, rate, seed, train_data, test_data)
+            curve, epoch = train(rho, rate, seed, train_data, test_data, strategy)
             curves[name].append(curve)
             seconds[name].append(epoch)
     return {name: 100 * np.array(c) for name, c in curves.items()}, seconds
@@ -183,13 +192,18 @@ def save_picture(curves, path):
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}")
-    train_data, validation_data, test_data = load_data(FLAGS.noise)
+    strategy = strategies.make_strategy()
+    data = load_data(FLAGS.noise)
+    if FLAGS.strategy != "none":
+        data = map(whole_batches, data)
+    train_data, validation_data, test_data = data
     if FLAGS.tune:
-        tune(train_data, validation_data)
+        tune(train_data, validation_data, strategy)
         return
-    curves, seconds = compare(train_data, test_data)
-    print_table(curves, seconds)
-    save_picture(curves, FLAGS.picture)
+    curves, seconds = compare(train_data, test_data, strategy)
+    if strategies.is_chief(strategy):
+        print_table(curves, seconds)
+        save_picture(curves, FLAGS.picture)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,15 @@ class SAMModel(SharpnessAware, keras.Model):
         *args: Positional arguments of `keras.Model`.
         rho: Float `>= 0` or `keras.optimizers.schedules.LearningRateSchedule`. Radius of
             the perturbation, in weight units. Defaults to `0.05`.
+        m: Number of examples that share one perturbation: an integer `> 0`, `None` for the
+            replica's own batch, or `"global"` for that of all replicas. Defaults to
+            `None`.
         ascent: From `keras_sam.ascents`. Defaults to `None`, for
             `keras_sam.ascents.LpBall(p=2)`.
         **kwargs: Keyword arguments of `keras.Model`.
 
     Raises:
-        ValueError: if `rho` or `ascent` is not of this form.
+        ValueError: if `rho`, `m` or `ascent` is not of this form.
 
     Example:
 
@@ -64,7 +67,7 @@ class SAMModel(SharpnessAware, keras.Model):
 
         Args:
             model: A `keras.Model`: functional, Sequential or subclassed, built or not.
-            **settings: `rho` and `ascent`, as for `SAMModel`.
+            **settings: `rho`, `m` and `ascent`, as for `SAMModel`.
 
         Returns:
             A `SAMModel` that is also an instance of `model`'s class, not yet compiled.

@@ -29,6 +29,12 @@ class SharpnessAware(_backend.Fit):
         rho: Float `>= 0` or `keras.optimizers.schedules.LearningRateSchedule`, a function
             of the optimizer's iterations. Radius of the perturbation, in weight units.
             Defaults to `0.05`.
+        m: Number of examples that share one perturbation: an integer `> 0`, `None` for the
+            replica's own batch, or `"global"` for that of all replicas. Below the
+            replica's batch the step goes through groups of m examples and takes the mean
+            of their gradients by examples; above it, neighbouring replicas share a
+            perturbation. The smaller m, the better the method works, and the less memory
+            it takes (section 4.1 of the paper). Defaults to `None`.
         ascent: From `keras_sam.ascents`, or any callable `(weights, gradients, rho) ->
             perturbations` with a `get_config`. Defaults to `None`, for
             `keras_sam.ascents.LpBall(p=2)`.
@@ -36,7 +42,8 @@ class SharpnessAware(_backend.Fit):
 
     Raises:
         ValueError: if an argument is not of this form, or if the model class has a
-            `train_step` of its own, which this one would replace.
+            `train_step` of its own, which this one would replace. In training, if m is
+            neither within a replica's batch nor that of a whole part of the replicas.
 
     Example:
 

@@ -35,14 +35,32 @@ def test_quickstart_refuses_a_mistake(flag):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
+def test_quickstart_under_a_strategy(tmp_path, strategy):
+    flags = "--epochs=1", "--seeds=1", f"--picture={tmp_path / 'curves.png'}"
+    result = run("examples/quickstart.py", f"--strategy={strategy}", *flags)
+    assert result.returncode == 0, result.stderr
+    assert "\nsharpness-aware " in result.stdout
+
+
+SMALL = [
+    "--network=cnn",
+    "--mode=graph",
+    "--rounds=1",
+    "--steps=1",
+    "--batch_size=8",
+    "--processes=1",
+]
+
+
 def test_step_time():
-    result = run(
-        "benchmarks/step_time.py",
-        "--network=cnn",
-        "--mode=graph",
-        "--rounds=1",
-        "--steps=1",
-        "--batch_size=8",
-    )
+    result = run("benchmarks/step_time.py", *SMALL)
     assert result.returncode == 0, result.stderr
     assert "| cnn | graph |" in result.stdout
+
+
+def test_groups():
+    result = run("benchmarks/groups.py", *SMALL, "--m=4")
+    assert result.returncode == 0, result.stderr
+    for m in (8, 4):
+        assert f"| cnn | graph | {m} |" in result.stdout
