@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 import keras_sam
@@ -211,8 +212,6 @@ def test_metrics_and_counters_go_on_and_averages_are_averaged(mode):
 
 @pytest.mark.parametrize("mode", [{}, {"run_eagerly": True}])
 def test_sparse_inputs(float64, mode):
-    import tensorflow as tf
-
     x, y, _ = regression_data(n=7)
     x = x * (x > 0)
     weights = []
@@ -245,6 +244,28 @@ def test_mixed_float16_skips_a_step_that_is_not_finite(images):
             np.testing.assert_array_equal(variable.value, w)
 
 
+@pytest.mark.parametrize("how", ["dataset", "steps_per_execution", "generator"])
+def test_other_ways_to_train(images, how):
+    def batches():
+        for rows in groups_of(50, 16):
+            yield tuple(a[rows] for a in images)
+
+    weights = []
+    for other in (False, True):
+        keras.utils.set_random_seed(1)
+        steps = 3 if other and how == "steps_per_execution" else 1
+        model = classify(keras_sam.SAMModel(*cnn(), m=5), steps_per_execution=steps)
+        if other and how == "dataset":
+            data = tf.data.Dataset.from_tensor_slices(images).batch(16)
+            model.fit(data, shuffle=False, verbose=0)
+        elif other and how == "generator":
+            model.fit(batches(), shuffle=False, verbose=0)
+        else:
+            model.fit(*images, batch_size=16, shuffle=False, verbose=0)
+        weights.append(state(model))
+    assert_identical(*weights)
+
+
 def test_short_batches_after_a_full_one():
     x, y, _ = regression_data(10)
     model = keras_sam.SAMModel(*network(), rho=RHO, m=4)
@@ -258,8 +279,6 @@ def test_short_batches_after_a_full_one():
 
 
 def test_the_graph_does_not_grow_with_the_number_of_groups(images):
-    import tensorflow as tf
-
     def nodes(m):
         model = classify(keras_sam.SAMModel(*cnn(), m=m))
         model.optimizer.build(model.trainable_weights)

@@ -132,6 +132,22 @@ def test_above_the_replicas_batch(batches, replicas, m, alone):
     np.testing.assert_allclose(logs["sharpness"], expected["sharpness"], rtol=1e-4)
 
 
+@pytest.mark.parametrize("m, reductions", [(None, 1), (2, 1), ("global", 2), (8, 3)])
+def test_replicas_communicate_no_more_than_needed(batches, monkeypatch, m, reductions):
+    # Once for the optimizer's gradients; for shared perturbations once for all replicas,
+    # or once for each group of them.
+    calls = []
+    all_reduce = tf.distribute.ReplicaContext.all_reduce
+
+    def counted(self, *args, **kwargs):
+        calls.append(self)
+        return all_reduce(self, *args, **kwargs)
+
+    monkeypatch.setattr(tf.distribute.ReplicaContext, "all_reduce", counted)
+    fit([a[:BATCH] for a in batches], mirrored(4), m)
+    assert len(calls) == 4 * reductions
+
+
 def test_copies_of_the_weights_stay_identical(batches):
     strategy = mirrored(4)
     with strategy.scope():
