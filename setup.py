@@ -26,6 +26,8 @@ setup(
         # No bounds: these backends are not supported yet, and so nothing is tested.
         "jax": ["jax"],
         "torch": ["torch"],
+        # The TPU compiler of the tests, with the version of libtpu that goes with it.
+        "tpu": ["jax[tpu]==0.10.2"],
         "examples": EXAMPLES,
         "test": [*TENSORFLOW, *EXAMPLES, "hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"],
     },

@@ -259,7 +259,7 @@ def test_other_ways_to_train(images, how):
             data = tf.data.Dataset.from_tensor_slices(images).batch(16)
             model.fit(data, shuffle=False, verbose=0)
         elif other and how == "generator":
-            model.fit(batches(), shuffle=False, verbose=0)
+            model.fit(batches(), steps_per_epoch=4, shuffle=False, verbose=0)
         else:
             model.fit(*images, batch_size=16, shuffle=False, verbose=0)
         weights.append(state(model))
