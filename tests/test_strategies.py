@@ -155,7 +155,7 @@ def test_copies_of_the_weights_stay_identical(batches):
         outputs = layers.Dropout(0.5)(outputs)
         model = classify(keras_sam.SAMModel(inputs, outputs, rho=0.5, m=2), "adam")
     # The last batch has 7 examples: not equally many on each replica.
-    model.fit(*(a[:55] for a in batches), batch_size=BATCH, epochs=75, verbose=0)
+    model.fit(*(a[:55] for a in batches), batch_size=BATCH, epochs=50, verbose=0)
     for variable in [*model.trainable_weights, *model.optimizer.variables]:
         copies = [c.numpy() for c in strategy.experimental_local_results(variable.value)]
         assert len(copies) == 4

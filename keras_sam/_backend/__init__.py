@@ -23,6 +23,9 @@ A backend module gives:
         The number of replicas that train together.
     average(tensors, count)
         The mean of each tensor over groups of `count` neighbouring replicas.
+    Fit
+        A mixin for Keras's trainer. Before `fit` trains, it calls the model's
+        `_see_batch_size` with the number of examples on a replica, or `None`.
     check_reach(predict, variables, gradients)
         Raises where `predict()` uses a variable in a way that a tensor in its place would
         not see. The gradients are those of the loss, on tensors.
