@@ -26,7 +26,8 @@ def check_functional(kwargs, allowed):
 @functools.cache
 def combine(cls, base):
     """The class `cls` on top of `base`. Its instances are serialized as `cls`'s."""
-    combined = type(cls.__name__, (cls, base), {"__module__": cls.__module__})
+    names = {"__module__": cls.__module__, "_alone": cls}
+    combined = type(cls.__name__, (cls, base), names)
     package, _, name = keras.saving.get_registered_name(cls).rpartition(">")
     # The registry holds a name for a class and a class for a name. The last one to
     # register is the one that is found.
@@ -59,7 +60,8 @@ def share(cls, model):
     The two have the same layers, weights and other attributes, and each a training
     state (optimizer, losses, compiled functions) of its own.
     """
-    cls = combine(cls, type(model))
+    # A class that is combined already would take its own's place in Keras's registry.
+    cls = combine(vars(cls).get("_alone", cls), type(model))
     shared = cls.__new__(cls)
     # Keras wraps these two around the instance.
     own = {"build", "quantize"}

@@ -1,5 +1,6 @@
 """Every example runs, as a user would start it, in its smallest setting."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,12 @@ def test_quickstart_refuses_a_mistake(flag):
 @pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
 def test_quickstart_under_a_strategy(tmp_path, strategy):
     flags = "--epochs=1", "--seeds=1", f"--picture={tmp_path / 'curves.png'}"
-    result = run("examples/quickstart.py", f"--strategy={strategy}", *flags)
+    # TensorFlow sometimes crashes where plain Keras's `evaluate` drops an iterator of a
+    # strategy that is still in use.
+    for _ in range(3):
+        result = run("examples/quickstart.py", f"--strategy={strategy}", *flags)
+        if result.returncode != -signal.SIGSEGV:
+            break
     assert result.returncode == 0, result.stderr
     assert "\nsharpness-aware " in result.stdout
 

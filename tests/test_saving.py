@@ -123,6 +123,8 @@ def test_a_copy_from_the_config(form):
     model = FORMS[form](rho=0.3)
     copy = type(model).from_config(model.get_config())
     assert copy.rho == 0.3
+    registered = keras.saving.get_registered_object("keras_sam>SAMModel")
+    assert registered is keras_sam.SAMModel
     assert [w.shape for w in copy.weights] == [w.shape for w in model.weights]
     assert not set(map(id, copy.weights)) & set(map(id, model.weights))
 
