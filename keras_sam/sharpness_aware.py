@@ -33,8 +33,8 @@ class SharpnessAware(_backend.Fit):
             replica's own batch, or `"global"` for that of all replicas. Below the
             replica's batch the step goes through groups of m examples and takes the mean
             of their gradients by examples; above it, neighbouring replicas share a
-            perturbation. The smaller m, the better the method works, and the less memory
-            it takes (section 4.1 of the paper). Defaults to `None`.
+            perturbation. In the paper's experiments (section 4.1) a smaller m generalizes
+            better. Defaults to `None`.
         ascent: From `keras_sam.ascents`, or any callable `(weights, gradients, rho) ->
             perturbations` with a `get_config`. Defaults to `None`, for
             `keras_sam.ascents.LpBall(p=2)`.

@@ -27,12 +27,17 @@ def _fresh():
     keras.config.set_floatx("float32")
 
 
+def random_images(n):
+    """Images in 3 classes."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, 8, 8, 1)).astype("float32")
+    return x, rng.integers(0, 3, n)
+
+
 @pytest.fixture
 def images():
-    """50 images in 3 classes: not a multiple of the batch size that the tests use."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(50, 8, 8, 1)).astype("float32")
-    return x, rng.integers(0, 3, 50)
+    """50 of them: not a multiple of the batch size that the tests use."""
+    return random_images(50)
 
 
 @pytest.fixture

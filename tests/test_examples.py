@@ -39,8 +39,7 @@ def test_quickstart_refuses_a_mistake(flag):
 @pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
 def test_quickstart_under_a_strategy(tmp_path, strategy):
     flags = "--epochs=1", "--seeds=1", f"--picture={tmp_path / 'curves.png'}"
-    # TensorFlow sometimes crashes where plain Keras's `evaluate` drops an iterator of a
-    # strategy that is still in use.
+    # TensorFlow was seen to crash here in the plain model's `evaluate`, once in a few runs.
     for _ in range(3):
         result = run("examples/quickstart.py", f"--strategy={strategy}", *flags)
         if result.returncode != -signal.SIGSEGV:

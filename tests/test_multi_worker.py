@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.test_strategies import BATCH, fit, make_batches, network
+from tests.conftest import random_images
+from tests.test_strategies import BATCH, fit, network
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="`tf.distribute` is TensorFlow's"
@@ -68,7 +69,8 @@ def test_two_workers_are_one_device_with_m(tmp_path, task, m):
     alone = BATCH // WORKERS if m is None else BATCH
     epochs = 1 if task == "loop" else 4
     make = lambda: network(batch_norm=m is None)  # noqa: E731
-    expected, history = fit(make_batches(), None, alone, epochs, make=make)
+    batches = random_images(8 * BATCH)
+    expected, history = fit(batches, None, alone, epochs, make=make)
     for worker in results(tmp_path):
         for variable in expected.trainable_weights:
             w = worker[variable.path]

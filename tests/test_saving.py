@@ -169,8 +169,8 @@ def test_a_config_that_keras_cannot_make_is_the_same_error():
                 super().__init__(**kwargs)
 
         try:
-            return set(Needs(3).get_config()) - {"rho", "ascent"}
-        except NotImplementedError as error:  # Keras: override `get_config`
+            return set(Needs(3).get_config()) - {"rho", "m", "ascent"}
+        except NotImplementedError as error:  # Newer Keras refuses, Keras 3.10 guesses.
             return str(error)
 
     assert error(keras_sam.SAMModel) == error(keras.Model)

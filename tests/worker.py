@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 import keras_sam
-from tests.conftest import classify
-from tests.test_strategies import BATCH, make_batches, network
+from tests.conftest import classify, random_images
+from tests.test_strategies import BATCH, network
 
 STRATEGY = tf.distribute.MultiWorkerMirroredStrategy()
 
@@ -52,15 +52,16 @@ def main(task, m, folder):
     with STRATEGY.scope():
         m = int(m) if m.isdigit() else {"None": None}.get(m, m)
         model = classify(keras_sam.SAMModel(*network(m is None), rho=0.5, m=m))
+    batches = random_images(8 * BATCH)
     if task == "loop":
-        logs = loop(model, make_batches())
+        logs = loop(model, batches)
     elif task == "fit":
-        logs = fit(model, make_batches())
+        logs = fit(model, batches)
     else:
         callbacks = [keras.callbacks.BackupAndRestore(folder / f"backup{index}")]
         if task == "killed" and index == 1:
             callbacks.append(Killed())
-        logs = fit(model, make_batches(), *callbacks)
+        logs = fit(model, batches, *callbacks)
     weights = {v.path: v.numpy() for v in model.trainable_weights}
     np.savez(folder / f"{index}.npz", **weights, **logs)
 

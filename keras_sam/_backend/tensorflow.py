@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_sam._backend import trainer
 from keras_sam._backend.tensorflow_fit import Fit
 from keras_sam._backend.tensorflow_fold import fold
 
@@ -78,9 +79,8 @@ def replicas(model):
 
 def check_rows(data, m):
     """In a training loop of the user's own nothing else says how large its batches are."""
-    rows = tf.shape(next(t for t in keras.tree.flatten(data) if t is not None))[0]
     tf.debugging.assert_greater_equal(
-        rows,
+        trainer.batch_size(data),
         m,
         "`m` is larger than a replica's batch, whose size was unknown when the step was "
         "compiled: it may be a short batch, or m may span several replicas. Give the "

@@ -36,12 +36,16 @@ def update_loss(model, loss, batch_size):
 
 
 def batch_size(x):
-    return keras.ops.shape(next(i for i in keras.tree.flatten(x) if i is not None))[0]
+    return keras.ops.shape(_first(x))[0]
 
 
 def static_batch_size(x):
     """An integer, or `None` where it is not known before the step runs."""
-    return next(i for i in keras.tree.flatten(x) if i is not None).shape[0]
+    return _first(x).shape[0]
+
+
+def _first(x):
+    return next(i for i in keras.tree.flatten(x) if i is not None)
 
 
 def flatten_logs(model, logs):
