@@ -62,12 +62,15 @@ class LpBall:
         return [None if g is None else next(perturbation) for g in gradients]
 
     def _perturb(self, gradients, rho):
-        dtypes = [g.dtype for g in gradients]
-        dtype = keras.backend.result_type(*dtypes, "float32")
+        dtypes = [keras.backend.standardize_dtype(g.dtype) for g in gradients]
+        # Keras's `result_type` knows float64 on TensorFlow only.
+        dtype = "float64" if "float64" in dtypes else "float32"
         gradients = [ops.cast(g, dtype) for g in gradients]
         largest, total = self._measure(gradients)
-        dual = [self._dual(ops.divide_no_nan(g, largest)) for g in gradients]
-        divisor = ops.divide_no_nan(total ** (1 / self.p), ops.cast(rho, dtype))
+        dual = [self._dual(g, largest) for g in gradients]
+        divisor = ops.divide_no_nan(
+            total ** (1 / self.p), ops.convert_to_tensor(rho, dtype)
+        )
         # The total, unlike a maximum under XLA, is NaN wherever a gradient is.
         divisor = ops.where(ops.isfinite(total), divisor, ops.zeros_like(divisor))
         return [ops.cast(ops.divide_no_nan(d, divisor), t) for d, t in zip(dual, dtypes)]
@@ -83,8 +86,8 @@ class LpBall:
             # Not the maximum of |g|, which would be one more copy of the weights.
             extremes = [e for g in gradients for e in (ops.max(g), -ops.min(g))]
             largest = ops.max(ops.stack(extremes))
-            units = [ops.divide_no_nan(g, largest) for g in gradients]
-            return largest, sum(_sum(self._dual(u) * u) for u in units)
+            units = [(g, ops.divide_no_nan(g, largest)) for g in gradients]
+            return largest, sum(_sum(self._dual(g, largest) * u) for g, u in units)
 
         if self.p != 2:
             return relative_to_largest()
@@ -92,12 +95,15 @@ class LpBall:
         safe = ops.logical_and(ops.isfinite(total), total > 1e-20)
         return ops.cond(safe, lambda: (ops.ones_like(total), total), relative_to_largest)
 
-    def _dual(self, unit):
-        """sign(u) |u|^(q-1), for a largest |u| of 1."""
+    def _dual(self, gradient, divisor):
+        """sign(u) |u|^(q-1), for the unit u = g / divisor."""
+        if self.p == 1:
+            # XLA may divide by multiplying, after which no |u| is 1.
+            is_largest = ops.cast(ops.abs(gradient) == divisor, gradient.dtype)
+            return ops.sign(gradient) * is_largest
+        unit = ops.divide_no_nan(gradient, divisor)
         if self.p == 2:
             return unit
-        if self.p == 1:
-            return ops.sign(unit) * ops.cast(ops.abs(unit) == 1, unit.dtype)
         return ops.sign(unit) * ops.abs(unit) ** (1 / (self.p - 1))
 
     def get_config(self):

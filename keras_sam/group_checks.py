@@ -39,4 +39,7 @@ def check_groups(model, replicas):
 
 
 def _refuse(reason, received):
-    raise ValueError(f"With `m` below the replica's batch, {reason}. Received: {received}")
+    raise ValueError(
+        "Where a batch is taken in groups (for `m`, or for the replicas of a "
+        f"`keras.distribution`), {reason}. Received: {received}"
+    )

@@ -30,13 +30,15 @@ def step_over_groups(take_step, data, m, owned):
         A `Step`, whose clean pass has no gradients.
 
     Raises:
-        ValueError: if the groups do not assign the same variables.
+        ValueError: if a tensor of `data` or a prediction does not have a row for each
+            example, or if the groups do not assign the same variables.
 
     Reference:
         - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), section 4.1
     """
+    _check_rows([t.shape for t in keras.tree.flatten(data) if t is not None])
     groups = _Groups(take_step, owned)
-    return groups.step(*_backend.fold(groups.part, data, m))
+    return groups.step(*_backend.fold(groups.part, groups.start, data, m))
 
 
 class _Groups:
@@ -53,12 +55,16 @@ class _Groups:
         step = self.take_step(rows, given)
         self.first = step if state is None else self.first
         self.check(step)
+        _check_output([y.shape for y in keras.tree.flatten(step.clean.y_pred)])
         updates = step.clean.updates
         terms = [step.clean.loss, step.sharpness]
         terms += [_backend.dense(g) for g in step.gradients if g is not None]
         terms += [value for v, value in updates if self.is_averaged(v)]
         state = [value for v, value in updates if not self.is_averaged(v)]
         return terms, state, step.clean.y_pred
+
+    def start(self):
+        return _backend.read(self.variables(False))
 
     def step(self, means, state, y_pred):
         """The `Step` over the whole batch."""
@@ -83,3 +89,19 @@ class _Groups:
                 "With `m`, each group of examples has to assign the same variables, in "
                 f"the same order. Received: {before} in the first, and then {now}"
             )
+
+
+def _check_rows(shapes):
+    if not all(map(len, shapes)) or len({s[0] for s in shapes} - {None}) > 1:
+        raise ValueError(
+            "With `m`, each tensor of a batch has to have a row for each example. "
+            f"Received: shapes={shapes}"
+        )
+
+
+def _check_output(shapes):
+    if () in shapes:
+        raise ValueError(
+            "With `m`, each output of the model has to have a row for each example. "
+            "Received: an output of shape ()"
+        )

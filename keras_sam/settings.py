@@ -31,6 +31,11 @@ class Settings:
         self.checked = None
         self.source = None  # The model that `SAMModel.from_model` was given.
 
+    @property
+    def variables(self):
+        """What a compiled step reads, and training does not move."""
+        return [] if self.rho.scheduled else [self.rho.variable]
+
     def set_rho(self, value):
         """Returns whether the step has to be compiled anew."""
         if self.rho.set(value):

@@ -105,13 +105,15 @@ class SharpnessAware(_backend.Fit):
         return settings.m.examples is not None and not settings.evaluating
 
     def _see_batch_size(self, batch_size):
-        """Called before `fit` trains, with the examples of a replica, if they are known."""
-        if batch_size is None or not self._needs_batch_size:
+        """Called before `fit` trains, with the examples of a step, if they are known."""
+        if not self._needs_batch_size:
             return
-        recompile = self._sharpness_aware.m.see(batch_size, _backend.replicas(self))
+        local = batch_size and batch_size // _backend.shards(self)
+        recompile = self._sharpness_aware.m.see(local or 0, _backend.replicas(self))
         if recompile and self.train_function is not None:
             self.make_train_function(force=True)
 
+    @_backend.train_step
     def train_step(self, data):
         """One sharpness-aware step; same arguments and logs as `keras.Model`'s."""
         settings = self._sharpness_aware

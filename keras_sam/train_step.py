@@ -41,29 +41,30 @@ def train_step(model, data, settings):
         variable.assign(value)
     trainer.update_loss(model, clean.loss, batch_size)
     if variables:
-        model.optimizer.apply_gradients(zip(step.gradients, variables))
+        _backend.apply(model.optimizer, step.gradients, variables)
     return logs | model.compute_metrics(x, y, clean.y_pred, sample_weight=sample_weight)
 
 
 def _step(model, data, variables, settings):
     """The pure step over the batch, or over its groups of m examples."""
-    weights = _backend.read(variables)
     # What float8 training hands over as a gradient is a value, not a direction.
     fixed = [variable.overwrite_with_gradient for variable in variables]
-    replicas = _backend.replicas(model)
+    replicas, shards = _backend.replicas(model), _backend.shards(model)
     batch_size = trainer.static_batch_size(data)
-    neighbours = settings.m.neighbours(batch_size, replicas)
+    local = batch_size and batch_size // shards
+    neighbours = settings.m.neighbours(local, replicas)
 
     def take_step(data, state=()):
+        weights = _backend.read(variables)
         evaluate = _evaluation(model, data, variables, state)
         ascend = _ascent(model, data, variables, settings, neighbours)
         return sharpness_aware_step(evaluate, weights, ascend, fixed)
 
-    m = settings.m.examples
-    if m is None or neighbours > 1 or (batch_size is not None and batch_size <= m):
+    m = settings.m.examples or (local and local * neighbours)
+    if m is None or neighbours > shards or (batch_size is not None and batch_size <= m):
         return take_step(data)
     check_groups(model, replicas)
-    if replicas > 1 and not settings.m.batch_size:
+    if replicas > shards and not settings.m.batch_size:
         _backend.check_rows(data, m)
     return step_over_groups(take_step, data, m, model.weights)
 
@@ -78,7 +79,7 @@ def _evaluation(model, data, variables, state=()):
 
     def evaluate(weights):
         _, (loss, y_pred), gradients, updates = _backend.differentiate(
-            forward, variables, weights, state
+            model, forward, variables, weights, state
         )
         return Pass(loss, y_pred, gradients, updates)
 
@@ -93,7 +94,8 @@ def _ascent(model, data, variables, settings, neighbours):
 
     def ascend(weights, gradients):
         settings.once(
-            variables, lambda: _backend.check_reach(predict, variables, gradients)
+            variables,
+            lambda: _backend.check_reach(model, predict, variables, gradients),
         )
         present = [_backend.dense(g) for g in gradients if g is not None]
         if neighbours > 1:

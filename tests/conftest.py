@@ -1,13 +1,27 @@
 """Models, data and comparisons that the tests share."""
 
+import contextlib
+import os
+
+# Before JAX starts: the devices that distributions in the tests train on.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+
 import keras
 import numpy as np
 import pytest
+from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
 
 import keras_sam
 
+BACKEND = keras.backend.backend()
+# How `compile` runs a step: PyTorch runs it as it comes, and JAX compiles it by default.
+MODES = {
+    "tensorflow": [{}, {"run_eagerly": True}, {"jit_compile": True}],
+    "jax": [{}, {"run_eagerly": True}],
+    "torch": [{}],
+}[BACKEND]
 REPLICAS = 4
-if keras.backend.backend() == "tensorflow":
+if BACKEND == "tensorflow":
     import tensorflow as tf
 
     # Before TensorFlow starts: the devices that strategies in the tests train on.
@@ -25,6 +39,41 @@ def _fresh():
     yield
     keras.config.set_dtype_policy("float32")
     keras.config.set_floatx("float32")
+    _allow_float64(False)
+
+
+def _allow_float64(allow):
+    if BACKEND == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", allow)
+
+
+@pytest.fixture
+def float64(monkeypatch):
+    """All weights and steps in float64.
+
+    On JAX and PyTorch, Keras's batch norm and products turn it into float32 by this table.
+    """
+    _allow_float64(True)
+    monkeypatch.setitem(BIT64_TO_BIT32_DTYPE, "float64", "float64")
+    keras.config.set_floatx("float64")
+
+
+def only_on(backend, reason):
+    """Skips a test where Keras's trainer on the other backends has no such thing."""
+    return pytest.mark.skipif(backend != BACKEND, reason=reason)
+
+
+def without_a_gradient():
+    """Keras's warning, which on JAX has a gradient of zeros and none."""
+    if BACKEND == "jax":
+        return contextlib.nullcontext()
+    return pytest.warns(UserWarning, match="Gradients do not exist")
+
+
+def array(tensor):
+    return keras.ops.convert_to_numpy(tensor)
 
 
 def random_images(n):
@@ -43,19 +92,24 @@ def images():
 @pytest.fixture
 def literal_graphs():
     """Without TensorFlow's graph optimizer, which rounds sums and products otherwise."""
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    if BACKEND == "tensorflow":
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     yield
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    if BACKEND == "tensorflow":
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
-def cnn(dropout=0.3):
-    """Inputs and outputs of a network with all that has to move once a step."""
+def cnn(dropout=0.3, seed=None):
+    """Inputs and outputs of a network with all that has to move once a step.
+
+    Without a seed, dropout on PyTorch draws from a generator that no file keeps.
+    """
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(4, 3, kernel_regularizer=keras.regularizers.L2(0.01))(inputs)
     x = keras.layers.BatchNormalization()(x)
     x = keras.layers.ReLU()(x)
     x = keras.layers.Flatten()(x)
-    x = keras.layers.Dropout(dropout)(x)
+    x = keras.layers.Dropout(dropout, seed=seed)(x)
     return inputs, keras.layers.Dense(3)(x)
 
 
@@ -75,7 +129,7 @@ def state(model):
     metrics = [m for m in model.metrics if m.name != "sharpness"]
     variables = [*model.variables, *model.optimizer.variables]
     variables += [v for m in metrics for v in m.variables]
-    return [keras.ops.convert_to_numpy(v) for v in variables]
+    return [array(v) for v in variables]
 
 
 def assert_identical(actual, expected, rtol=0.0):

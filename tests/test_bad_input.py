@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 import keras_sam
-from tests.conftest import assert_identical, classify, cnn, state
+from tests.conftest import BACKEND, assert_identical, classify, cnn, only_on, state
 
 
 @pytest.mark.parametrize("model", [None, "model", 3, layers.Dense, lambda x: x])
@@ -41,7 +41,10 @@ def test_unknown_settings():
 
 def test_an_uncompiled_model(images):
     model = keras_sam.SAMModel(*cnn())
-    for train in (model.fit, model.train_on_batch, lambda x, y: model.train_step((x, y))):
+    ways = [model.fit, model.train_on_batch, lambda x, y: model.train_step((x, y))]
+    if BACKEND == "jax":
+        del ways[2]  # It takes the optimizer's variables, and there is no optimizer.
+    for train in ways:
         with pytest.raises(ValueError, match=r"You must call `compile\(\)`"):
             train(*images)
 
@@ -121,6 +124,7 @@ class AssignsInALoop(layers.Layer):
         return x
 
 
+@only_on("tensorflow", "There are no graphs on the other backends.")
 @pytest.mark.parametrize("eagerly", [False, True])
 @pytest.mark.parametrize(
     "layer, message",
@@ -141,6 +145,7 @@ def test_weights_that_the_step_cannot_reach(images, layer, message, eagerly):
     assert_identical(state(model)[: len(before)], before)
 
 
+@only_on("tensorflow", "There are no graphs on the other backends.")
 @pytest.mark.parametrize("eagerly", [False, True])
 def test_tensors_kept_from_one_pass_to_the_next(images, eagerly):
     class Net(keras_sam.SAMModel):
@@ -164,6 +169,7 @@ def test_tensors_kept_from_one_pass_to_the_next(images, eagerly):
     assert_identical(model.get_weights(), before)
 
 
+@only_on("tensorflow", "There are no graphs on the other backends.")
 def test_an_assignment_in_an_inner_graph(images):
     inputs, outputs = cnn()
     model = classify(keras_sam.SAMModel(inputs, AssignsInALoop()(outputs)))
@@ -180,18 +186,14 @@ def test_an_assignment_in_an_inner_graph(images):
             "import keras; keras.backend.backend = lambda: 'numpy'",
             "Received: backend=numpy",
         ),
-        (
-            "import sys; sys.modules['tensorflow'] = None",
-            "pip install 'keras_sam[tensorflow]'",
-        ),
-        ("import sys; sys.modules['keras'] = None", "pip install 'keras_sam[tensorflow]'"),
+        (f"import sys; sys.modules['{BACKEND}'] = None", "pip install 'keras_sam["),
+        ("import sys; sys.modules['keras'] = None", "pip install 'keras_sam["),
     ],
 )
 def test_import_says_what_is_missing(code, message):
-    environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
     result = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport keras_sam"],
-        env=environment,
+        env={**os.environ, "KERAS_BACKEND": BACKEND},
         capture_output=True,
         text=True,
     )
@@ -225,7 +227,7 @@ def test_an_m_above_the_batch_of_one_device(images, source):
             model.fit(data, shuffle=False, verbose=0)
         else:
             model.train_on_batch(*(a[:16] for a in images))
-    assert_identical(state(model), before)
+    assert_identical(state(model)[: len(before)], before)
     model.evaluate(*images, batch_size=8, verbose=0)
     model.fit(*images, batch_size=32, verbose=0)
 

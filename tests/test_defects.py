@@ -10,7 +10,14 @@ import pytest
 from keras import layers, ops
 
 import keras_sam
-from tests.conftest import assert_identical, classify, cnn, state
+from tests.conftest import (
+    array,
+    assert_identical,
+    classify,
+    cnn,
+    state,
+    without_a_gradient,
+)
 
 
 def linear(rho=0.5, rate=0.0, **kwargs):
@@ -35,7 +42,7 @@ def test_regularizers_and_add_loss_are_in_both_gradients():
     model = linear(rate=1.0, kernel_regularizer=keras.regularizers.L2(3.0))
     model.layers[1].kernel.assign(np.zeros((4, 1)))
     model.train_on_batch(x, y)
-    np.testing.assert_allclose(model.layers[1].kernel.value, [[-4], [0], [0], [0]])
+    np.testing.assert_allclose(array(model.layers[1].kernel), [[-4], [0], [0], [0]])
 
     class Penalty(layers.Layer):
         def build(self, _):
@@ -50,7 +57,7 @@ def test_regularizers_and_add_loss_are_in_both_gradients():
     model.compile(keras.optimizers.SGD(1.0), lambda y, y_pred: 0.0 * ops.mean(y_pred))
     logs = model.train_on_batch(x, np.zeros((2, 4)), return_dict=True)
     assert logs == {"loss": 1.0, "sharpness": 1.25}
-    np.testing.assert_allclose(model.trainable_weights[0].value, -3.0)
+    np.testing.assert_allclose(array(model.trainable_weights[0]), -3.0)
 
 
 @pytest.mark.parametrize("rho", [0.0, 5.0])
@@ -59,7 +66,7 @@ def test_batch_norm_and_seeds_move_once_and_by_the_clean_pass(images, rho):
     models[1].set_weights(models[0].get_weights())
     models[1].rho = rho
     for a, b in zip(*(m.non_trainable_variables for m in models)):
-        b.assign(a)
+        b.assign(array(a))  # On JAX, `fit` uses up the arrays that variables share.
     for model in models:
         classify(model, keras.optimizers.SGD(0.0))
         model.fit(*images, batch_size=16, shuffle=False, verbose=0)
@@ -119,7 +126,7 @@ def test_a_weight_without_a_gradient_and_an_embedding():
     model.compile(keras.optimizers.SGD(0.0), lambda y, y_pred: ops.mean(y_pred))
     # Each row of the embedding counts with the number of its appearances.
     x = np.array([[0, 0, 1], [0, 1, 2]])
-    with pytest.warns(UserWarning, match="Gradients do not exist"):
+    with without_a_gradient():
         logs = model.train_on_batch(x, np.zeros(2), return_dict=True)
     gradient = np.repeat([3 / 2, 2 / 2, 1 / 2, 0, 0], 3)
     np.testing.assert_allclose(logs["sharpness"], 0.5 * np.linalg.norm(gradient), rtol=1e-5)
@@ -210,7 +217,7 @@ def test_an_exception_in_the_middle_of_a_step_leaves_everything(
     class Fails(layers.Layer):
         def call(self, x, training=None):
             passes.append(training)
-            if passes.count(True) == failing_pass:
+            if training and passes.count(True) == failing_pass:
                 raise KeyError("on purpose")
             return x
 

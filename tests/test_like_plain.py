@@ -10,12 +10,15 @@ from keras import layers, ops
 
 import keras_sam
 from tests.conftest import (
+    BACKEND,
+    array,
     assert_identical,
     assert_like_plain,
     classify,
     cnn,
     state,
     trained,
+    without_a_gradient,
 )
 
 OPTIMIZERS = {
@@ -54,6 +57,10 @@ MODES = {
     "steps_per_execution": {"steps_per_execution": 3},
     "unrolled": {"steps_per_execution": 3, "jit_compile": True},
 }
+if BACKEND == "torch":
+    MODES = {"eager": {}}  # For torch.compile there is `test_torch`.
+if BACKEND == "jax":
+    del MODES["graph"], MODES["unrolled"]
 
 
 def fit(x, y=None, **kwargs):
@@ -176,7 +183,8 @@ def test_embedding_masking_and_recurrence():
     assert_like_plain(make, fit(rng.integers(0, 11, (40, 7)), rng.integers(0, 3, 40)))
 
 
-@pytest.mark.parametrize("mode", ["graph", "eager", "jit"])
+@pytest.mark.skipif(BACKEND == "torch", reason="Plain Keras fails: it writes a state.")
+@pytest.mark.parametrize("mode", sorted(MODES.keys() & ROUNDING.keys()))
 def test_stateful_recurrence(mode):
     def make(cls):
         inputs = keras.Input(batch_shape=(8, 5, 4))
@@ -187,7 +195,8 @@ def test_stateful_recurrence(mode):
     x, y = rng.normal(size=(32, 5, 4)), rng.integers(0, 3, 32)
     train = fit(x, y, batch_size=8, shuffle=False)
     model = assert_like_plain(make, train, ROUNDING[mode])
-    assert np.any(np.array(model.layers[1].states[0]))
+    if BACKEND != "jax":  # There, Keras's `fit` forgets the states.
+        assert np.any(array(model.layers[1].states[0]))
 
 
 class GlobalNoise(layers.Layer):
@@ -197,15 +206,18 @@ class GlobalNoise(layers.Layer):
         return x + keras.random.normal(ops.shape(x)) if training else x
 
 
-@pytest.mark.parametrize("mode", ["graph", "eager", "jit"])
+@pytest.mark.parametrize("mode", sorted(MODES.keys() & ROUNDING.keys()))
 def test_global_seed(images, mode):
+    if (BACKEND, mode) == ("jax", "jit"):
+        pytest.skip("Keras has an error for it there.")
+
     def make(cls):
         inputs, outputs = cnn()
         return classify(cls(inputs, GlobalNoise()(outputs)), **MODES[mode])
 
     model = assert_like_plain(make, fit(*images), ROUNDING[mode])
-    first, second = (model(images[0], training=True) for _ in range(2))
-    assert np.any(np.array(first) != np.array(second))
+    first, second = (array(model(images[0], training=True)) for _ in range(2))
+    assert np.any(first != second)
 
 
 class Extras(layers.Layer):
@@ -218,7 +230,8 @@ class Extras(layers.Layer):
 
     def call(self, x):
         self.add_loss(0.1 * ops.mean(ops.square(x)))
-        self.mean.update_state(ops.mean(x))
+        if BACKEND != "jax":  # There, plain Keras fails with a layer's metric.
+            self.mean.update_state(ops.mean(x))
         return x + keras.random.normal(ops.shape(x), seed=self.seed)
 
 
@@ -289,7 +302,7 @@ def test_frozen_layers_and_weights_without_a_gradient(images):
 
         return classify(Net())
 
-    with pytest.warns(UserWarning, match="Gradients do not exist"):
+    with without_a_gradient():
         assert_like_plain(make, fit(*images))
 
 
@@ -347,7 +360,7 @@ def test_a_model_that_fit_builds(images):
 
         return classify(Net())
 
-    for mode in ("graph", "eager"):
+    for mode in MODES.keys() & {"graph", "eager"}:
         assert_like_plain(
             lambda cls, mode=mode: classify(make(cls), **MODES[mode]), fit(*images)
         )

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 import keras_sam
-from tests.conftest import assert_identical, classify, cnn, state
+from tests.conftest import BACKEND, assert_identical, classify, cnn, state
 from tests.test_forms import functional, sequential, subclassed
 
 SCHEDULE = keras.optimizers.schedules.CosineDecay(0.5, 100)
@@ -22,7 +22,7 @@ class SharpNet(keras_sam.SAMModel):
     def __init__(self, units=3, **kwargs):
         super().__init__(**kwargs)
         self.flatten = layers.Flatten()
-        self.dropout = layers.Dropout(0.2)
+        self.dropout = layers.Dropout(0.2, seed=1)
         self.norm = layers.BatchNormalization()
         self.dense = layers.Dense(units)
 
@@ -54,8 +54,8 @@ class SharpTask(keras_sam.SAMModel):
 
 
 FORMS = {
-    "functional": lambda **kwargs: keras_sam.SAMModel(*cnn(), **kwargs),
-    "functional_subclass": lambda **kwargs: SharpTask(*cnn(), **kwargs),
+    "functional": lambda **kwargs: keras_sam.SAMModel(*cnn(seed=1), **kwargs),
+    "functional_subclass": lambda **kwargs: SharpTask(*cnn(seed=1), **kwargs),
     "subclassed": lambda **kwargs: SharpNet(**kwargs),
     "configured": lambda **kwargs: Configured(3, **kwargs),
     "mixin": lambda **kwargs: SharpStack(sequential().layers, **kwargs),
@@ -108,6 +108,7 @@ def test_files_of_weights_are_the_plain_models(images, form, tmp_path):
     assert_identical(plain.get_weights(), model.get_weights())
 
 
+@pytest.mark.skipif(BACKEND == "torch", reason="Plain Keras fails to export there.")
 @pytest.mark.parametrize("form", FORMS)
 def test_export(images, form, tmp_path):
     model = classify(FORMS[form](rho=0.1))

@@ -7,14 +7,11 @@ from keras import layers
 
 import keras_sam
 from keras_sam.step import Pass, sharpness_aware_step
+from tests.conftest import MODES, array
 
+pytestmark = pytest.mark.usefixtures("float64")
 INF = float("inf")
 RHO, RATE, L2 = 0.25, 0.125, 0.0625  # exact in every float
-
-
-@pytest.fixture(autouse=True)
-def _float64():
-    keras.config.set_floatx("float64")
 
 
 def steepest(gradients, p, rho):
@@ -70,14 +67,14 @@ def network():
     return inputs, outputs
 
 
-@pytest.mark.parametrize("mode", [{}, {"run_eagerly": True}, {"jit_compile": True}])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("p", [1, 1.5, 2, 3, INF])
 def test_one_step(p, mode):
     x, y, sample_weight = data()
     ascent = keras_sam.ascents.LpBall(p)
     model = keras_sam.SAMModel(*network(), rho=RHO, ascent=ascent)
     model.compile(keras.optimizers.SGD(RATE), "mse", metrics=["mae"], **mode)
-    weights = [np.array(v.value) for v in model.trainable_weights]
+    weights = [array(v) for v in model.trainable_weights]
 
     hand = Normalized(*weights)
     perturbed = Normalized(*weights)
@@ -88,12 +85,12 @@ def test_one_step(p, mode):
 
     logs = model.train_on_batch(x, y, sample_weight, return_dict=True)
     for variable, w, gradient in zip(model.trainable_weights, weights, s):
-        np.testing.assert_allclose(variable.value, w - RATE * gradient, rtol=1e-12)
+        np.testing.assert_allclose(array(variable), w - RATE * gradient, rtol=1e-12)
     moving_mean, moving_variance = model.layers[2].non_trainable_weights
     keep = Normalized.momentum
-    np.testing.assert_allclose(moving_mean.value, (1 - keep) * hand.mean, rtol=1e-12)
+    np.testing.assert_allclose(array(moving_mean), (1 - keep) * hand.mean, rtol=1e-12)
     np.testing.assert_allclose(
-        moving_variance.value, keep + (1 - keep) * hand.variance, rtol=1e-12
+        array(moving_variance), keep + (1 - keep) * hand.variance, rtol=1e-12
     )
     np.testing.assert_allclose(logs["loss"], loss, rtol=1e-6)
     np.testing.assert_allclose(logs["sharpness"], loss_perturbed - loss, rtol=1e-6)
@@ -103,7 +100,7 @@ def test_momentum_sees_the_perturbed_gradient_alone():
     x, y, sample_weight = data()
     model = keras_sam.SAMModel(*network(), rho=RHO)
     model.compile(keras.optimizers.SGD(RATE, momentum=0.5), "mse")
-    weights = [np.array(v.value) for v in model.trainable_weights]
+    weights = [array(v) for v in model.trainable_weights]
     velocity = [np.zeros_like(w) for w in weights]
     hand = Normalized(*weights)
     for _ in range(3):
@@ -114,7 +111,7 @@ def test_momentum_sees_the_perturbed_gradient_alone():
         weights = [w + v for w, v in zip(weights, velocity)]
         model.train_on_batch(x, y, sample_weight)
     for variable, w in zip(model.trainable_weights, weights):
-        np.testing.assert_allclose(variable.value, w, rtol=1e-12)
+        np.testing.assert_allclose(array(variable), w, rtol=1e-12)
 
 
 def test_a_schedule_of_rho_follows_the_iterations():
@@ -161,10 +158,10 @@ def test_both_passes_see_the_same_dropout_mask():
     model.compile(keras.optimizers.SGD(1.0), lambda y, y_pred: y_pred)
     masks = []
     for _ in range(2):
-        before = np.array(model.trainable_weights[0].value)
+        before = array(model.trainable_weights[0])
         model.reset_metrics()
         logs = model.train_on_batch(np.ones((8, 50)), np.ones((8, 1)), return_dict=True)
-        masks.append(before - np.array(model.trainable_weights[0].value))
+        masks.append(before - array(model.trainable_weights[0]))
         rise = RHO * np.linalg.norm(masks[-1])
         np.testing.assert_allclose(logs["sharpness"], rise, rtol=1e-6)
     assert np.any(masks[0] != masks[1])

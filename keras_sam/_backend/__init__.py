@@ -2,35 +2,44 @@
 
 A backend module gives:
 
+    train_step(step)
+        `step(model, data) -> logs`, which assigns variables, in the form in which the
+        backend's trainer calls a model's `train_step`.
     read(variables)
         The variables' values as tensors, which can stand in for the variables.
-    differentiate(fn, variables, weights, state)
-        Runs `fn() -> (loss, aux)` with `weights` in the place of `variables`, and with the
-        `(variable, value)` pairs of `state`, and writes nothing. Returns
-        `(loss, aux, gradients, updates)`: a gradient for each variable, `None` where the
-        loss does not depend on it, and the pairs that `fn` would have assigned.
+    differentiate(model, fn, variables, weights, state)
+        Runs `fn() -> (loss, aux)`, a pass of `model`, with `weights` in the place of
+        `variables`, and with the `(variable, value)` pairs of `state`, and writes nothing.
+        Returns `(loss, aux, gradients, updates)`: a gradient for each variable, `None`
+        where the loss does not depend on it, and the pairs that `fn` would have assigned.
     dense(gradient)
         A gradient that is sparse (the rows of an embedding) as a tensor.
-    fold(fn, data, m)
-        Runs `fn(rows, state) -> (terms, state, outputs)` over groups of m successive rows
-        of the tensors in `data`, of which the last may be short. State and terms are
-        lists of tensors; the first group to run gets `None` for the state. Returns the
-        terms' means over all rows, the last state, and the outputs' rows in order. The
-        program does not grow with the number of groups, and runs one at a time.
+    fold(part, start, data, m)
+        Runs `part(rows, state) -> (terms, state, outputs)` over groups of m successive
+        rows of the tensors in `data`, of which the last may be short. State and terms are
+        lists of tensors; the state goes from one group to the next. The first group to
+        run gets `None`, for the `start()` that can be asked for once a part has run.
+        Returns the terms' means over all rows, the last state, and the outputs' rows in
+        order. Compiled, the program does not grow with the number of groups.
     check_rows(data, m)
         Raises, when the step runs, where the tensors in `data` have less than m rows.
     replicas(model)
         The number of replicas that train together.
+    shards(model)
+        The number of replicas whose examples are in one call of the step.
     average(tensors, count)
-        The mean of each tensor over groups of `count` neighbouring replicas.
+        The mean of each tensor over groups of `count` neighbouring replicas, of which
+        each has a call of the step of its own.
+    apply(optimizer, gradients, variables)
+        The optimizer's step.
     Fit
         A mixin for Keras's trainer. Before `fit` trains, it calls the model's
         `_see_batch_size` with the number of examples on a replica, or `None`.
-    check_reach(predict, variables, gradients)
+    check_reach(model, predict, variables, gradients)
         Raises where `predict()` uses a variable in a way that a tensor in its place would
         not see. The gradients are those of the loss, on tensors.
     model_scope(model)
-        The scope under which variables are added to a model.
+        The scope under which variables of a model are added or set.
 
 `trainer` mirrors the lines of Keras's own `train_step` that have no public name.
 """
@@ -39,27 +48,35 @@ try:
     import keras
 except ImportError as error:
     raise ImportError(
-        "keras_sam needs Keras 3 and TensorFlow, and could not import them "
-        f"({error}). Install what is missing with "
-        "`pip install 'keras_sam[tensorflow]'`."
+        "keras_sam needs Keras 3 and one of its backends, and could not import them "
+        f"({error}). Install what is missing with `pip install "
+        "'keras_sam[tensorflow]'` (or `[jax]`, or `[torch]`), and name the backend in the "
+        "environment variable `KERAS_BACKEND`."
     ) from error
 
 if keras.backend.backend() == "tensorflow":
     from keras_sam._backend import tensorflow as backend
+elif keras.backend.backend() == "jax":
+    from keras_sam._backend import jax as backend
+elif keras.backend.backend() == "torch":
+    from keras_sam._backend import torch as backend
 else:
     raise ImportError(
-        "keras_sam runs on the TensorFlow backend of Keras. Received: "
+        "keras_sam runs on the TensorFlow, JAX and PyTorch backends of Keras. Received: "
         f"backend={keras.backend.backend()}. Set the environment variable "
-        "`KERAS_BACKEND=tensorflow` before Keras is imported."
+        '`KERAS_BACKEND` to "tensorflow", "jax" or "torch" before Keras is imported.'
     )
 
+Fit = backend.Fit
+train_step = backend.train_step
 read = backend.read
 differentiate = backend.differentiate
 dense = backend.dense
 fold = backend.fold
-Fit = backend.Fit
 check_rows = backend.check_rows
 replicas = backend.replicas
+shards = backend.shards
 average = backend.average
+apply = backend.apply
 check_reach = backend.check_reach
 model_scope = backend.model_scope

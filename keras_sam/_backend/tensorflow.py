@@ -10,11 +10,15 @@ from keras_sam._backend.tensorflow_fold import fold
 __all__ = ["Fit", "fold"]
 
 
+def train_step(step):
+    return step
+
+
 def read(variables):
     return [tf.convert_to_tensor(variable.value) for variable in variables]
 
 
-def differentiate(fn, variables, weights, state):
+def differentiate(model, fn, variables, weights, state):
     with tf.GradientTape() as tape:
         tape.watch(weights)
         with _Scope(variables, weights, state, tape) as scope:
@@ -26,7 +30,7 @@ def dense(gradient):
     return tf.convert_to_tensor(gradient)
 
 
-def check_reach(predict, variables, gradients):
+def check_reach(model, predict, variables, gradients):
     """Compares with a trace of `predict` on the variables themselves, never run.
 
     A layer that hides its weights from the tape (`tf.custom_gradient` with captured
@@ -77,6 +81,10 @@ def replicas(model):
     return model.distribute_strategy.num_replicas_in_sync
 
 
+def shards(model):
+    return 1
+
+
 def check_rows(data, m):
     """In a training loop of the user's own nothing else says how large its batches are."""
     tf.debugging.assert_greater_equal(
@@ -106,8 +114,11 @@ def average(tensors, count):
     return tensors
 
 
+def apply(optimizer, gradients, variables):
+    optimizer.apply_gradients(zip(gradients, variables))
+
+
 def model_scope(model):
-    """The scope that `model` was created under, for what is added to it later."""
     return model.distribute_strategy.scope()
 
 

@@ -3,8 +3,10 @@
 import keras
 import tensorflow as tf
 
+from keras_sam._backend import trainer
 
-def fold(fn, data, m):
+
+def fold(part, start, data, m):
     """Runs one group outside of the loop, to see what the loop has to carry.
 
     Where m does not divide the batch it is the last group, so that all shapes in the loop
@@ -15,14 +17,14 @@ def fold(fn, data, m):
     n = _batch_size(data)
     count, size, even = _division(n, m)
     indices = count * m * (1 - even) + tf.range(size)
-    terms, state, outputs = fn(_rows(data, indices), None)
+    terms, state, outputs = part(_rows(data, indices), None)
     full = m if isinstance(n, int) else tf.minimum(m, n)
     sums = [_part(_term(t), size, full) for t in terms]
     joined = [_put(_empty(y, n), indices, y) for y in keras.tree.flatten(outputs)]
 
     def body(i, sums, state, joined):
         indices = m * even + m * i + tf.range(m)
-        terms, state, outputs = fn(_rows(data, indices), state)
+        terms, state, outputs = part(_rows(data, indices), state)
         sums = [total + _term(t) for total, t in zip(sums, terms)]
         outputs = keras.tree.flatten(outputs)
         joined = [_put(j, indices, y) for j, y in zip(joined, outputs)]
@@ -42,15 +44,8 @@ def _tensor(array):
 
 
 def _batch_size(data):
-    tensors = [t for t in keras.tree.flatten(data) if t is not None]
-    shapes = [t.shape for t in tensors]
-    if not all(s.rank and s[:1].is_compatible_with(shapes[0][:1]) for s in shapes):
-        raise ValueError(
-            "With `m`, each tensor of a batch has to have a row for each example. "
-            f"Received: shapes={shapes}"
-        )
-    n = shapes[0][0]
-    return tf.shape(tensors[0])[0] if n is None else n
+    n = trainer.static_batch_size(data)
+    return trainer.batch_size(data) if n is None else n
 
 
 def _division(n, m):
@@ -93,11 +88,6 @@ def _part(tensor, size, whole):
 
 
 def _empty(like, n):
-    if like.shape.rank == 0:
-        raise ValueError(
-            "With `m`, each output of the model has to have a row for each example. "
-            f"Received: an output of shape {like.shape}"
-        )
     return tf.zeros(tf.concat([[n], tf.shape(like)[1:]], 0), like.dtype)
 
 

@@ -1,0 +1,85 @@
+"""The backend's primitives on JAX, where one call of the step is that of all replicas."""
+
+import contextlib
+import functools
+
+import jax
+import keras
+
+from keras_sam._backend.jax_fit import Fit
+from keras_sam._backend.jax_replicas import fold, shards
+from keras_sam._backend.jax_scope import InnerScope
+
+__all__ = ["Fit", "fold", "shards"]
+
+
+def train_step(step):
+    @functools.wraps(step)
+    def stateless(model, state, data):
+        parts = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+        pairs = [pair for part, values in zip(parts, state) for pair in zip(part, values)]
+        with keras.StatelessScope(pairs) as scope:
+            logs = step(model, data)
+        return logs, tuple([scope.get_current_value(v) for v in part] for part in parts)
+
+    return stateless
+
+
+def read(variables):
+    return [variable.value for variable in variables]
+
+
+def differentiate(model, fn, variables, weights, state):
+    """As plain training, it forgets what `fn` assigns to a trainable variable."""
+    trainable = set(map(id, variables))
+    assigned = []
+
+    def run(weights):
+        with InnerScope([*zip(variables, weights), *state]) as scope:
+            loss, aux = fn()
+        updates = [pair for pair in scope.updates.values() if id(pair[0]) not in trainable]
+        assigned[:] = [variable for variable, _ in updates]
+        return loss, (aux, [value for _, value in updates])
+
+    (loss, (aux, values)), gradients = jax.value_and_grad(run, has_aux=True)(weights)
+    return loss, aux, gradients, list(zip(assigned, values))
+
+
+def dense(gradient):
+    return gradient
+
+
+def check_reach(model, predict, variables, gradients):
+    """Plain training puts tensors in the place of variables too: JAX hides nothing."""
+
+
+def check_rows(data, m):
+    """Shapes are static, and m has been checked against them."""
+
+
+def replicas(model):
+    return shards(model)
+
+
+def average(tensors, count):
+    """The replicas that share a perturbation share a call of the step."""
+    return tensors
+
+
+def apply(optimizer, gradients, variables):
+    slots = optimizer.variables
+    weights, values = optimizer.stateless_apply(read(slots), gradients, read(variables))
+    for variable, value in [*zip(variables, weights), *zip(slots, values)]:
+        variable.assign(value)
+
+
+@contextlib.contextmanager
+def model_scope(model):
+    """Between the steps of an epoch the values are Keras's, not the variables'."""
+    model.jax_state_sync()
+    yield

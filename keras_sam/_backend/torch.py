@@ -1,0 +1,125 @@
+"""The backend's primitives on PyTorch, where Keras trains on one device."""
+
+import contextlib
+
+import keras
+import torch
+
+from keras_sam._backend.fit import Fit
+from keras_sam._backend.loop import fold
+from keras_sam._backend.torch_state import Untracked
+
+__all__ = ["Fit", "fold"]
+
+
+def train_step(step):
+    return step
+
+
+def read(variables):
+    return [variable.value.detach() for variable in variables]
+
+
+def differentiate(model, fn, variables, weights, state):
+    """Leaves nothing in `.grad`: the gradients are asked for, not accumulated."""
+    with torch.enable_grad(), Untracked(model, state) as untracked:
+        with _Scope(variables, weights, untracked.tracked) as scope:
+            loss, aux = untracked.call(fn)
+        gradients = scope.gradients(loss)
+    updates = [*scope.updates.values(), *untracked.updates]
+    return loss.detach(), _detached(aux), gradients, updates
+
+
+def dense(gradient):
+    return gradient
+
+
+def check_reach(model, predict, variables, gradients):
+    """Compares with a pass on the parameters themselves, where a gradient is missing."""
+    missing = [v for v, g in zip(variables, gradients) if g is None]
+    if not missing:
+        return
+    parameters = [v.value for v in missing]
+    with torch.enable_grad(), Untracked(model, []) as untracked, keras.StatelessScope():
+        outputs = keras.tree.flatten(untracked.call(predict))
+    total = sum(y.sum() for y in outputs if y is not None and y.requires_grad)
+    found = torch.autograd.grad(total, parameters, allow_unused=True)
+    hidden = [v.path for v, g in zip(missing, found) if g is not None]
+    if hidden:
+        raise ValueError(
+            "A layer uses these weights otherwise than as its Keras variables (for "
+            "example as parameters that it kept when it was built), so that they could "
+            f"not be perturbed. Use the variables. Received: weights={hidden}"
+        )
+
+
+def replicas(model):
+    return 1
+
+
+def shards(model):
+    return 1
+
+
+def check_rows(data, m):
+    """The batch size is known when the step begins, and m has been checked against it."""
+
+
+def average(tensors, count):
+    return tensors
+
+
+def apply(optimizer, gradients, variables):
+    for variable in variables:
+        variable.value.grad = None  # Left there by plain training, perhaps.
+    with torch.no_grad():
+        optimizer.apply(gradients, variables)
+
+
+def model_scope(model):
+    return contextlib.nullcontext()
+
+
+class _Scope(keras.StatelessScope):
+    """Remembers which variables were assigned, and mirrors assignments of plain training.
+
+    No gradient flows through an assignment, and that of a trainable variable which a
+    layer assigns in `call` (spectral normalization does) is the sum over both values.
+    """
+
+    def __init__(self, variables, weights, state):
+        weights = [w.detach().requires_grad_() for w in weights]
+        super().__init__([*zip(variables, weights), *state], collect_losses=True)
+        self.sources = {id(v): [w] for v, w in zip(variables, weights)}
+        self.updates = {}
+
+    def add_update(self, update):
+        variable, value = update
+        value = value.detach()
+        self.updates[id(variable)] = (variable, value)
+        if id(variable) in self.sources:
+            value = value.detach().requires_grad_()
+            self.sources[id(variable)].append(value)
+        super().add_update((variable, value))
+
+    def gradients(self, loss):
+        sources = list(self.sources.values())
+        values = [value for values in sources for value in values]
+        if not values:
+            return []
+        gradients = iter(torch.autograd.grad(loss, values, allow_unused=True))
+        return [_total([next(gradients) for _ in values]) for values in sources]
+
+
+def _total(gradients):
+    gradients = [g for g in gradients if g is not None]
+    return sum(gradients[1:], start=gradients[0]) if gradients else None
+
+
+def _detached(aux):
+    """Or the graph of the clean pass would live on in the perturbed one."""
+
+    def detach(tensor):
+        return tensor.detach() if isinstance(tensor, torch.Tensor) else tensor
+
+    return keras.tree.map_structure(detach, aux)

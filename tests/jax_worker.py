@@ -1,0 +1,30 @@
+"""One of several processes on JAX, started as a user would."""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_sam
+from tests.conftest import array, classify, random_images
+from tests.test_distribution import BATCH, network
+
+
+def main(index, processes, address, m, folder):
+    keras.distribution.initialize(address, processes, index)
+    keras.utils.set_random_seed(1)
+    keras.distribution.set_distribution(keras.distribution.DataParallel())
+    m = int(m) if m.isdigit() else {"None": None}.get(m, m)
+    model = classify(keras_sam.SAMModel(*network(), rho=0.5, m=m))
+    # Keras gives each process its part of each batch.
+    data = tf.data.Dataset.from_tensor_slices(random_images(3 * BATCH)).batch(BATCH)
+    history = model.fit(data, epochs=2, shuffle=False, verbose=0).history
+    weights = {v.path: array(v) for v in model.variables}
+    np.savez(folder / f"{index}.npz", **weights, **history)
+
+
+if __name__ == "__main__":
+    index, processes, address, m, folder = sys.argv[1:]
+    main(int(index), int(processes), address, m, Path(folder))

@@ -1,0 +1,50 @@
+"""The same step on TensorFlow, JAX and PyTorch, and files that go from one to another."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import keras_sam
+from tests.conftest import BACKEND, classify, cnn
+
+BACKENDS = ["tensorflow", "jax", "torch"]
+missing = [name for name in BACKENDS if importlib.util.find_spec(name) is None]
+pytestmark = [
+    pytest.mark.skipif(bool(missing), reason=f"without {missing}"),
+    pytest.mark.skipif(BACKEND != "jax", reason="runs on all backends, and once for all"),
+]
+
+
+def train(backend, source, target):
+    """Two steps in a process of its own; the values of all variables, and the logs."""
+    subprocess.run(
+        [sys.executable, "-m", "tests.backend_worker", source, target],
+        env=os.environ | {"KERAS_BACKEND": backend},
+        cwd=Path(__file__).parents[1],
+        check=True,
+    )
+    return dict(np.load(target.with_suffix(".npz")))
+
+
+@pytest.mark.parametrize("m, p", [(None, 2), (4, 3)])
+def test_all_backends_agree_and_take_over_from_each_other(tmp_path, m, p):
+    ascent = keras_sam.ascents.LpBall(p)
+    model = classify(keras_sam.SAMModel(*cnn(dropout=0), rho=0.1, m=m, ascent=ascent))
+    start = tmp_path / "start.keras"
+    model.save(start)
+    early = {b: train(b, start, tmp_path / f"{b}.keras") for b in BACKENDS}
+    late = {
+        b: train(b, tmp_path / f"{before}.keras", tmp_path / f"{before}_{b}.keras")
+        for before, b in zip(BACKENDS, [*BACKENDS[1:], BACKENDS[0]])
+    }
+    for results in (early, late):
+        expected = results.pop("tensorflow")
+        for values in results.values():
+            assert values.keys() == expected.keys()
+            for name, value in expected.items():
+                np.testing.assert_allclose(values[name], value, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,157 @@
+"""What only PyTorch has: modules, `.grad`, its own generators, `torch.compile`."""
+
+import copy
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import keras_sam
+from tests.conftest import (
+    BACKEND,
+    array,
+    assert_identical,
+    assert_like_plain,
+    classify,
+    cnn,
+    state,
+)
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own")
+
+
+def module():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Flatten(),
+        torch.nn.Linear(64, 8),
+        torch.nn.BatchNorm1d(8),
+        torch.nn.Dropout(0.3),
+        torch.nn.ReLU(),
+        torch.nn.Linear(8, 3),
+    )
+
+
+def wrapped(cls=keras_sam.SAMModel, **kwargs):
+    inputs = keras.Input((8, 8, 1))
+    layer = layers.TorchModuleWrapper(module(), output_shape=(None, 3))
+    return classify(cls(inputs, layer(inputs), **kwargs))
+
+
+def buffers(model):
+    return [array(b) for b in model.layers[1].module.buffers()]
+
+
+def test_a_module_trains_as_in_keras(images):
+    def train(model):
+        keras.utils.set_random_seed(2)
+        history = model.fit(*images, batch_size=16, epochs=2, verbose=0).history
+        return {**history, **{f"b{i}": b for i, b in enumerate(buffers(model))}}
+
+    assert_like_plain(wrapped, train)
+
+
+@pytest.mark.parametrize("m", [None, 8])
+def test_a_module_against_the_textbook(images, m):
+    x, y = (torch.as_tensor(a[:16]) for a in images)
+    model = wrapped(rho=0.5, m=m)
+    model.optimizer = keras.optimizers.SGD(0.1)
+    by_hand = copy.deepcopy(model.layers[1].module)
+    weights = list(by_hand.parameters())
+    start = [w.detach().clone() for w in weights]
+    loss = torch.nn.CrossEntropyLoss()
+    moves = [torch.zeros_like(w) for w in weights]
+
+    def gradients(rows):
+        return torch.autograd.grad(loss(by_hand(x[rows]), y[rows]), weights)
+
+    keras.utils.set_random_seed(3)
+    for i in range(0, 16, m or 16):
+        rows = slice(i, i + (m or 16))
+        generator, statistics = torch.get_rng_state(), copy.deepcopy(by_hand.state_dict())
+        g = gradients(rows)
+        moved = torch.get_rng_state(), copy.deepcopy(by_hand.state_dict())
+        norm = torch.sqrt(sum((d**2).sum() for d in g))
+        torch.set_rng_state(generator)
+        by_hand.load_state_dict(statistics)
+        with torch.no_grad():
+            for w, d in zip(weights, g):
+                w += 0.5 * d / norm
+        for move, s in zip(moves, gradients(rows)):
+            move += s * len(y[rows]) / 16
+        torch.set_rng_state(moved[0])
+        by_hand.load_state_dict(moved[1])
+    expected = torch.get_rng_state()
+
+    keras.utils.set_random_seed(3)
+    model.train_on_batch(x, y)
+    for variable, w, move in zip(model.trainable_weights, start, moves):
+        expect = array(w - 0.1 * move)
+        np.testing.assert_allclose(array(variable), expect, rtol=1e-4, atol=1e-6)
+    for b, other in zip(buffers(model), by_hand.buffers()):
+        np.testing.assert_allclose(b, array(other), rtol=1e-5)
+    assert torch.equal(torch.get_rng_state(), expected)
+
+
+def test_an_exception_leaves_a_module_and_the_generator(images):
+    model = wrapped(rho=0.5)
+    model.fit(*images, verbose=0)
+
+    def everything():
+        return [*model.get_weights(), *buffers(model), array(torch.get_rng_state())]
+
+    before = everything()
+    model.compile("sgd", lambda y, y_pred: ops.sum(y_pred) / "no number")
+    with pytest.raises(TypeError):
+        model.train_on_batch(*images)
+    assert_identical(everything(), before)
+
+
+@pytest.mark.parametrize("rho", [0.0, 5.0])
+def test_the_generator_moves_once(images, rho):
+    states = []
+    for cls in (keras.Model, lambda *a: keras_sam.SAMModel(*a, rho=rho)):
+        keras.utils.set_random_seed(1)
+        classify(cls(*cnn())).fit(*images, batch_size=16, verbose=0)
+        states.append(torch.get_rng_state())
+    assert torch.equal(*states)
+
+
+def test_nothing_is_left_in_grad(images):
+    plain = classify(keras.Model(*cnn()))
+    plain.fit(*images, verbose=0)
+    assert any(v.value.grad is not None for v in plain.trainable_weights)
+    model = classify(keras_sam.SAMModel.from_model(plain))
+    model.fit(*images, verbose=0)
+    assert all(v.value.grad is None for v in model.trainable_weights)
+
+
+def test_weights_that_a_layer_reaches_otherwise(images):
+    class Keeps(layers.Layer):
+        def build(self, shape):
+            self.w = self.add_weight(shape=(3, 3))
+            vars(self)["kept"] = self.w.value
+
+        def call(self, x):
+            return x @ vars(self)["kept"]
+
+    inputs, outputs = cnn()
+    model = classify(keras_sam.SAMModel(inputs, Keeps()(outputs)))
+    with pytest.raises(ValueError, match=r"uses these weights otherwise.*weights=\['keeps"):
+        model.fit(*images, verbose=0)
+
+
+@pytest.mark.filterwarnings("ignore")  # Of torch.compile, on Keras's plain `fit` too.
+def test_torch_compile(images):
+    runs = []
+    for compiled in (False, True):
+        torch.compiler.reset()
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(1)
+        model = classify(keras_sam.SAMModel(*cnn(seed=1), rho=0.5), jit_compile=compiled)
+        model.fit(*(a[:48] for a in images), batch_size=16, epochs=2, verbose=0)
+        runs.append(state(model))
+    for a, b in zip(*runs):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
