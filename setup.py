@@ -7,6 +7,8 @@ ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "keras_sam/__init__.py").read_text())
 
 TENSORFLOW = ["tensorflow>=2.18"]
+JAX = ["jax>=0.10", "keras>=3.15"]
+TORCH = ["torch>=2.13", "keras>=3.15"]
 EXAMPLES = ["absl-py>=2.0", "matplotlib>=3.8", "scikit-learn>=1.4"]
 
 setup(
@@ -23,12 +25,12 @@ setup(
     install_requires=["keras>=3.10", "numpy>=1.26"],
     extras_require={
         "tensorflow": TENSORFLOW,
-        # No bounds: these backends are not supported yet, and so nothing is tested.
-        "jax": ["jax"],
-        "torch": ["torch"],
+        "jax": JAX,
+        "torch": TORCH,
         # The TPU compiler of the tests, with the version of libtpu that goes with it.
         "tpu": ["jax[tpu]==0.10.2"],
         "examples": EXAMPLES,
-        "test": [*TENSORFLOW, *EXAMPLES, "hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"],
+        # One version of PyTorch, so that CI installs a build without CUDA.
+        "test": [*TENSORFLOW, *JAX, "torch==2.13.0", *EXAMPLES, "hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"],
     },
 )

@@ -9,11 +9,10 @@ step's graph; peak memory is that of a process of its own, over compiled steps.
 
 import itertools
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
-from step_time import FLAGS, Run, peak_megabytes, peak_of_steps
+from step_time import FLAGS, MODES, Run, on_backend, peak_megabytes, peak_of_steps
 
 flags.DEFINE_multi_integer("m", [64, 32, 8], "Examples in a group.", lower_bound=1)
 flags.DEFINE_bool("peak", False, "Print the peak memory for the first m only.")
@@ -29,16 +28,17 @@ def nodes(run):
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}")
+    where = on_backend()
     if FLAGS.peak:
         run = Run("sam", FLAGS.network[0], FLAGS.mode[0], m=FLAGS.m[0])
         print(peak_of_steps(run))
         return
-    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
-    device = tf.config.list_physical_devices()[-1].device_type
-    print(f"{versions}, {device}, batch {FLAGS.batch_size}, {FLAGS.rounds} rounds")
+    print(where)
     print("| network | mode | m | ms | ratio to ungrouped | nodes | peak MB |")
     print("|---" * 7 + "|")
-    for network, mode in itertools.product(FLAGS.network, FLAGS.mode):
+    for network, mode in itertools.product(
+        FLAGS.network, FLAGS.mode or MODES[FLAGS.backend]
+    ):
         sizes = [FLAGS.batch_size, *FLAGS.m]
         runs = [Run("sam", network, mode, m=m) for m in sizes]
         for run in runs * 2:

@@ -1,6 +1,6 @@
 """What a sharpness-aware step costs, against a step of plain `fit`.
 
-    python benchmarks/step_time.py
+    python benchmarks/step_time.py --backend=jax
 
 The two train in turn, a few steps each, so that what else the machine does falls on both;
 the figure is the median over the rounds of the ratio of their times. Peak memory is that of
@@ -8,7 +8,9 @@ a process of its own for each, over steps that are compiled already.
 """
 
 import ctypes
+import importlib.metadata
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -17,14 +19,22 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from absl import app, flags
 
 import keras_sam
 
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+elif keras.backend.backend() == "jax":
+    import jax
+
 FLAGS = flags.FLAGS
+MODES = {"tensorflow": ["graph", "jit"], "jax": ["jit"], "torch": ["eager"]}
+flags.DEFINE_enum("backend", "tensorflow", MODES, "Keras's backend.")
 flags.DEFINE_multi_enum("network", ["cnn", "mlp"], ["cnn", "mlp"], "What is trained.")
-flags.DEFINE_multi_enum("mode", ["graph", "jit"], ["graph", "jit"], "How it is compiled.")
+flags.DEFINE_multi_enum(
+    "mode", None, ["graph", "jit", "eager"], "How it is compiled: by default, every way."
+)
 flags.DEFINE_integer("rounds", 25, "Rounds, of which the median counts.", lower_bound=1)
 flags.DEFINE_integer("steps", 4, "Steps of each in a round.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 128, "Examples in a step.", lower_bound=1)
@@ -61,25 +71,63 @@ class Run:
 
     def __init__(self, kind, network, mode, **settings):
         keras.utils.set_random_seed(0)
-        self.model = MODELS[kind](*NETWORKS[network](), **settings)
-        self.model.compile(
+        self.model = model = MODELS[kind](*NETWORKS[network](), **settings)
+        model.compile(
             keras.optimizers.SGD(0.01, momentum=0.9),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             jit_compile=mode == "jit",
+            run_eagerly=mode == "eager",
         )
-        self.model.make_train_function()
+        model.optimizer.build(model.trainable_variables)
+        model.make_train_function()
         rng = np.random.default_rng(0)
-        x = rng.normal(size=(FLAGS.batch_size, *self.model.input_shape[1:]))
+        x = rng.normal(size=(FLAGS.batch_size, *model.input_shape[1:]))
         y = rng.integers(0, 10, FLAGS.batch_size)
-        data = tf.data.Dataset.from_tensors((x.astype("float32"), y))
-        self.data = iter(data.repeat().prefetch(2))
+        batch = [keras.ops.convert_to_tensor(a) for a in (x.astype("float32"), y)]
+        self.data = itertools.repeat(tuple(batch))
+        if FLAGS.backend == "tensorflow":
+            self.data = iter(tf.data.Dataset.from_tensors(next(self.data)).repeat())
+        if FLAGS.backend == "jax":
+            parts = (
+                model.trainable_variables,
+                model.non_trainable_variables,
+                model.optimizer.variables,
+                model.metrics_variables,
+            )
+            self.state = tuple([v.value for v in part] for part in parts)
+
+    def step(self):
+        if FLAGS.backend == "tensorflow":
+            return self.model.train_function(self.data)
+        if FLAGS.backend == "torch":
+            return self.model.train_function([next(self.data)])
+        logs, self.state = self.model.train_function(self.state, self.data)
+        return logs
 
     def seconds_per_step(self):
         start = time.perf_counter()
         for _ in range(FLAGS.steps):
-            logs = self.model.train_function(self.data)
+            logs = self.step()
         float(logs["loss"])
+        if FLAGS.backend == "jax":
+            jax.block_until_ready(self.state)
         return (time.perf_counter() - start) / FLAGS.steps
+
+
+def on_backend():
+    """Starts anew if Keras has another backend than the flag, and says where it runs."""
+    if keras.backend.backend() != FLAGS.backend:
+        os.environ["KERAS_BACKEND"] = FLAGS.backend
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    if FLAGS.backend == "tensorflow":
+        device = tf.config.list_physical_devices()[-1].device_type
+    elif FLAGS.backend == "jax":
+        device = jax.devices()[0].device_kind
+    else:
+        device = keras.ops.zeros(()).device
+    names = FLAGS.backend, "keras"
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    return f"{versions}, {device}, batch {FLAGS.batch_size}, {FLAGS.rounds} rounds"
 
 
 def peak_of_steps(run):
@@ -96,7 +144,7 @@ def peak_of_steps(run):
 
 def peak_megabytes(script, **flags):
     """The median of a few processes: which buffers overlap is a matter of timing."""
-    flags |= {"batch_size": FLAGS.batch_size, "steps": FLAGS.steps}
+    flags |= {name: FLAGS[name].value for name in ("backend", "batch_size", "steps")}
     command = [sys.executable, script, *(f"--{k}={v}" for k, v in flags.items())]
     runs = [
         subprocess.run(command, capture_output=True, check=True)
@@ -108,17 +156,18 @@ def peak_megabytes(script, **flags):
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}")
+    where = on_backend()
     if FLAGS.peak_of:
         run = Run(FLAGS.peak_of, FLAGS.network[0], FLAGS.mode[0])
         print(peak_of_steps(run))
         return
-    device = tf.config.list_physical_devices()[-1].device_type
-    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
-    print(f"{versions}, {device}, batch {FLAGS.batch_size}, {FLAGS.rounds} rounds")
+    print(where)
     columns = ("network", "mode", "plain ms", "SAM ms", "ratio", "plain MB", "SAM MB")
     print("|", " | ".join((*columns, "extra MB (weights)")), "|")
     print("|---" * 8 + "|")
-    for network, mode in itertools.product(FLAGS.network, FLAGS.mode):
+    for network, mode in itertools.product(
+        FLAGS.network, FLAGS.mode or MODES[FLAGS.backend]
+    ):
         runs = [Run(kind, network, mode) for kind in MODELS]
         for run in runs * 2:
             run.seconds_per_step()

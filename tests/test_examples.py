@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import BACKEND, only_on
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -28,6 +30,7 @@ def test_quickstart(tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@only_on("tensorflow", "Flags are the same on all backends.")
 @pytest.mark.parametrize("flag", ["--rho=-1", "--noise=2", "--epochs=0", "--rhoo=1", "rho"])
 def test_quickstart_refuses_a_mistake(flag):
     result = run("examples/quickstart.py", flag)
@@ -36,7 +39,10 @@ def test_quickstart_refuses_a_mistake(flag):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
+STRATEGIES = {"tensorflow": ["mirrored", "multi_worker"], "jax": ["data_parallel"]}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES.get(BACKEND, []))
 def test_quickstart_under_a_strategy(tmp_path, strategy):
     flags = "--epochs=1", "--seeds=1", f"--picture={tmp_path / 'curves.png'}"
     # TensorFlow was seen to crash here in the plain model's `evaluate`, once in a few runs.
@@ -48,9 +54,19 @@ def test_quickstart_under_a_strategy(tmp_path, strategy):
     assert "\nsharpness-aware " in result.stdout
 
 
+def test_quickstart_under_a_strategy_of_another_backend():
+    strategy = "mirrored" if BACKEND == "jax" else "data_parallel"
+    result = run("examples/quickstart.py", f"--strategy={strategy}")
+    assert result.returncode != 0
+    assert f"--strategy={strategy} needs KERAS_BACKEND=" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+MODE = {"tensorflow": "graph", "jax": "jit", "torch": "eager"}[BACKEND]
 SMALL = [
+    f"--backend={BACKEND}",
     "--network=cnn",
-    "--mode=graph",
+    f"--mode={MODE}",
     "--rounds=1",
     "--steps=1",
     "--batch_size=8",
@@ -61,9 +77,10 @@ SMALL = [
 def test_step_time():
     result = run("benchmarks/step_time.py", *SMALL)
     assert result.returncode == 0, result.stderr
-    assert "| cnn | graph |" in result.stdout
+    assert f"| cnn | {MODE} |" in result.stdout
 
 
+@only_on("tensorflow", "It counts the nodes of TensorFlow's graph.")
 def test_groups():
     result = run("benchmarks/groups.py", *SMALL, "--m=4")
     assert result.returncode == 0, result.stderr

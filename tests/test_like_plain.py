@@ -84,6 +84,7 @@ def test_every_precision(images, policy):
     assert_like_plain(lambda cls: classify(cls(*cnn())), fit(*images))
 
 
+@pytest.mark.slow
 def test_weights_of_samples_and_classes(images):
     x, y = images
     weight = np.random.default_rng(1).uniform(size=len(x))
@@ -96,6 +97,7 @@ def test_weights_of_samples_and_classes(images):
     )
 
 
+@pytest.mark.slow
 def test_validation_and_callbacks(images):
     x, y = images
     assert_like_plain(
@@ -124,6 +126,7 @@ class Batches(keras.utils.PyDataset):
         return self.x[i * 16 : (i + 1) * 16], self.y[i * 16 : (i + 1) * 16]
 
 
+@pytest.mark.slow
 def test_every_source_of_data(images):
     def generator():
         while True:
@@ -172,6 +175,7 @@ def test_several_inputs_and_outputs_in_dicts():
     assert_like_plain(make, fit(x, y, sample_weight=weight))
 
 
+@pytest.mark.slow
 def test_embedding_masking_and_recurrence():
     def make(cls):
         inputs = keras.Input((7,), dtype="int32")
@@ -316,6 +320,7 @@ def test_a_layer_that_assigns_its_weights(images):
     assert_like_plain(make, fit(*images))
 
 
+@pytest.mark.slow
 def test_attention_and_noise(images):
     def make(cls):
         inputs = keras.Input((8, 8, 1))
@@ -329,6 +334,7 @@ def test_attention_and_noise(images):
     assert_like_plain(make, fit(*images))
 
 
+@pytest.mark.slow
 def test_float8():
     def make(cls):
         inputs = keras.Input((16,))

@@ -84,6 +84,7 @@ def test_two_workers_are_one_device_with_m(tmp_path, task, m):
         np.testing.assert_array_equal(first[name], second[name])
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_killed(tmp_path):
     whole = tmp_path / "whole"
     whole.mkdir()

@@ -105,6 +105,7 @@ def test_it_is_so_below_the_replicas_batch(replicas, groups):
     assert np.any(weights[0][0] != start)
 
 
+@pytest.mark.slow
 def test_below_the_replicas_batch_with_batch_norm(batches):
     many, logs = fit(batches, mirrored(2), BATCH // 4)
     one, expected = fit(batches, None, BATCH // 4)
@@ -142,6 +143,7 @@ def test_replicas_communicate_no_more_than_needed(batches, monkeypatch, m, reduc
     assert len(calls) == 4 * reductions
 
 
+@pytest.mark.slow
 def test_copies_of_the_weights_stay_identical(batches):
     strategy = mirrored(4)
     with strategy.scope():
@@ -171,6 +173,7 @@ def test_without_a_perturbation_it_is_plain_training(batches):
     assert_like_plain(make, train)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [None, "global"])
 def test_synchronized_batch_norm(batches, m):
     many, _ = fit(batches, mirrored(2), m, make=lambda: network(synchronized=True))
@@ -193,6 +196,7 @@ def test_an_m_that_cannot_be_met(batches, m):
         fit(batches, mirrored(4), m)
 
 
+@pytest.mark.slow
 def test_another_batch_size_in_another_fit(batches):
     def make():
         keras.utils.set_random_seed(1)

@@ -143,6 +143,7 @@ def test_weights_that_a_layer_reaches_otherwise(images):
         model.fit(*images, verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Of torch.compile, on Keras's plain `fit` too.
 def test_torch_compile(images):
     runs = []

@@ -10,10 +10,12 @@ from keras import layers
 
 import keras_sam
 
+from .conftest import only_on
 from .tpu import compile_for_tpu
 
 pytestmark = [
     pytest.mark.tpu,
+    only_on("tensorflow", "On JAX there is `test_tpu_jax`."),
     pytest.mark.skipif(
         not (find_spec("jax") and find_spec("libtpu")),
         reason="The TPU compiler is not installed: pip install 'jax[tpu]'",

@@ -5,8 +5,8 @@ import contextlib
 import keras
 import torch
 
-from keras_sam._backend.fit import Fit
 from keras_sam._backend.loop import fold
+from keras_sam._backend.torch_fit import Fit
 from keras_sam._backend.torch_state import Untracked
 
 __all__ = ["Fit", "fold"]
