@@ -9,6 +9,7 @@ VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "keras_sam/__init__.py").re
 TENSORFLOW = ["tensorflow>=2.18"]
 JAX = ["jax>=0.10", "keras>=3.15"]
 TORCH = ["torch>=2.13", "keras>=3.15"]
+TOOLS = ["hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"]
 EXAMPLES = ["absl-py>=2.0", "matplotlib>=3.8", "scikit-learn>=1.4"]
 
 setup(
@@ -31,6 +32,6 @@ setup(
         "tpu": ["jax[tpu]==0.10.2"],
         "examples": EXAMPLES,
         # One version of PyTorch, so that CI installs a build without CUDA.
-        "test": [*TENSORFLOW, *JAX, "torch==2.13.0", *EXAMPLES, "hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"],
+        "test": [*TENSORFLOW, *JAX, *TORCH, "torch==2.13.0", *EXAMPLES, *TOOLS],
     },
 )

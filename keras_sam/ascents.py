@@ -5,6 +5,8 @@ import numbers
 import keras
 from keras import ops
 
+from keras_sam import _backend
+
 
 @keras.saving.register_keras_serializable("keras_sam")
 class LpBall:
@@ -17,10 +19,10 @@ class LpBall:
     `p=1` the whole of rho goes to the weight with the largest `|g|` (in equal parts where
     several tie: the formula's limit).
 
-    Norms are taken in float32 or better, and of the gradient divided by its largest `|g|`
-    where a power of it might overflow or vanish. Where the gradient is zero or not finite
-    no direction is the steepest, and the perturbation is zero: the step is then the plain
-    step, which an optimizer with loss scaling skips.
+    Norms are taken in float32 or better, and of a gradient brought to another scale where
+    a power of it might overflow or vanish. Where the gradient is not finite, or so small
+    that `rho / ||g||` is not, no direction is the steepest, and the perturbation is zero:
+    the step is then the plain step, which an optimizer with loss scaling skips.
 
     Args:
         p: Float in `[1, inf]`. The norm of the ball. Defaults to `2`.
@@ -65,46 +67,31 @@ class LpBall:
         dtypes = [keras.backend.standardize_dtype(g.dtype) for g in gradients]
         # Keras's `result_type` knows float64 on TensorFlow only.
         dtype = "float64" if "float64" in dtypes else "float32"
-        gradients = [ops.cast(g, dtype) for g in gradients]
-        largest, total = self._measure(gradients)
-        dual = [self._dual(g, largest) for g in gradients]
-        divisor = ops.divide_no_nan(
-            total ** (1 / self.p), ops.convert_to_tensor(rho, dtype)
-        )
-        # The total, unlike a maximum under XLA, is NaN wherever a gradient is.
-        divisor = ops.where(ops.isfinite(total), divisor, ops.zeros_like(divisor))
-        return [ops.cast(ops.divide_no_nan(d, divisor), t) for d, t in zip(dual, dtypes)]
+        direction, norm = self._steepest([ops.cast(g, dtype) for g in gradients])
+        factor = ops.divide_no_nan(ops.convert_to_tensor(rho, dtype), norm)
+        ok = ops.logical_and(ops.isfinite(norm), ops.isfinite(factor))
+        factor = ops.where(ok, factor, ops.zeros_like(factor))
+        perturbation = _backend.scaled(direction, factor)
+        return [ops.cast(e, t) for e, t in zip(perturbation, dtypes)]
 
-    def _measure(self, gradients):
-        """A divisor u for the gradients, and the sum of |g/u|^q.
-
-        The divisor is the largest |g|, or 1 if the sum of squares is safe as it is: two
-        reductions less.
-        """
-
-        def relative_to_largest():
-            # Not the maximum of |g|, which would be one more copy of the weights.
-            extremes = [e for g in gradients for e in (ops.max(g), -ops.min(g))]
-            largest = ops.max(ops.stack(extremes))
-            units = [(g, ops.divide_no_nan(g, largest)) for g in gradients]
-            return largest, sum(_sum(self._dual(g, largest) * u) for g, u in units)
-
-        if self.p != 2:
-            return relative_to_largest()
-        total = sum(_sum(ops.square(g)) for g in gradients)
-        safe = ops.logical_and(ops.isfinite(total), total > 1e-20)
-        return ops.cond(safe, lambda: (ops.ones_like(total), total), relative_to_largest)
-
-    def _dual(self, gradient, divisor):
-        """sign(u) |u|^(q-1), for the unit u = g / divisor."""
+    def _steepest(self, gradients):
+        """A multiple of the perturbation, and its p-norm."""
+        if self.p == 2:
+            scale, norm = _euclidean(gradients)
+            return _backend.scaled(gradients, scale), norm
+        # Not the maximum of |g|, which would be one more copy of the weights.
+        extremes = [e for g in gradients for e in (ops.max(g), -ops.min(g))]
+        largest = ops.max(ops.stack(extremes))
+        units = [ops.divide_no_nan(g, largest) for g in gradients]
         if self.p == 1:
             # XLA may divide by multiplying, after which no |u| is 1.
-            is_largest = ops.cast(ops.abs(gradient) == divisor, gradient.dtype)
-            return ops.sign(gradient) * is_largest
-        unit = ops.divide_no_nan(gradient, divisor)
-        if self.p == 2:
-            return unit
-        return ops.sign(unit) * ops.abs(unit) ** (1 / (self.p - 1))
+            ones = [ops.cast(ops.abs(g) == largest, g.dtype) for g in gradients]
+            dual = [ops.sign(g) * one for g, one in zip(gradients, ones)]
+        else:
+            dual = [ops.sign(u) * ops.abs(u) ** (1 / (self.p - 1)) for u in units]
+        total = sum(_sum(d * u) for d, u in zip(dual, units))
+        # The total, unlike a maximum under XLA or a power of 0, is NaN where a gradient is.
+        return dual, ops.where(ops.isfinite(total), total ** (1 / self.p), total)
 
     def get_config(self):
         return {"p": self.p}
@@ -112,6 +99,20 @@ class LpBall:
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+def _euclidean(gradients):
+    """A scale on which no square overflows or vanishes, and the 2-norm on that scale."""
+    total = sum(map(_backend.sum_of_squares, gradients))
+
+    def rescaled():
+        scale = ops.where(total < 1, 2.0**80, 2.0**-80)  # Exact, as a power of 2 is.
+        scale = ops.cast(scale, total.dtype)
+        squares = [_backend.sum_of_squares(g * scale) for g in gradients]
+        return scale, ops.sqrt(sum(squares))
+
+    safe = ops.logical_and(ops.isfinite(total), total > 1e-20)
+    return ops.cond(safe, lambda: (ops.ones_like(total), ops.sqrt(total)), rescaled)
 
 
 def _sum(tensor):

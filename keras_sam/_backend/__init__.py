@@ -14,6 +14,10 @@ A backend module gives:
         where the loss does not depend on it, and the pairs that `fn` would have assigned.
     dense(gradient)
         A gradient that is sparse (the rows of an embedding) as a tensor.
+    sum_of_squares(tensor)
+        A scalar, in the tensor's dtype.
+    scaled(tensors, factor)
+        The tensors times a scalar tensor; zeros where that is 0, even for NaN.
     fold(part, start, data, m)
         Runs `part(rows, state) -> (terms, state, outputs)` over groups of m successive
         rows of the tensors in `data`, of which the last may be short. State and terms are
@@ -72,6 +76,8 @@ train_step = backend.train_step
 read = backend.read
 differentiate = backend.differentiate
 dense = backend.dense
+sum_of_squares = backend.sum_of_squares
+scaled = backend.scaled
 fold = backend.fold
 check_rows = backend.check_rows
 replicas = backend.replicas

@@ -5,6 +5,7 @@ import functools
 
 import jax
 import keras
+from jax import numpy as jnp
 
 from keras_sam._backend.jax_fit import Fit
 from keras_sam._backend.jax_replicas import fold, shards
@@ -52,6 +53,14 @@ def differentiate(model, fn, variables, weights, state):
 
 def dense(gradient):
     return gradient
+
+
+def sum_of_squares(tensor):
+    return jnp.sum(jnp.square(tensor))
+
+
+def scaled(tensors, factor):
+    return [jnp.where(factor == 0, 0, tensor * factor) for tensor in tensors]
 
 
 def check_reach(model, predict, variables, gradients):

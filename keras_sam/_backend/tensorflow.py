@@ -30,6 +30,16 @@ def dense(gradient):
     return tf.convert_to_tensor(gradient)
 
 
+def sum_of_squares(tensor):
+    """Row by row: several times faster on a CPU than over all axes at once."""
+    squares = tf.square(tensor)
+    return tf.reduce_sum(tf.reduce_sum(squares, 0) if squares.shape.rank else squares)
+
+
+def scaled(tensors, factor):
+    return [tf.math.multiply_no_nan(tensor, factor) for tensor in tensors]
+
+
 def check_reach(model, predict, variables, gradients):
     """Compares with a trace of `predict` on the variables themselves, never run.
 

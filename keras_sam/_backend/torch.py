@@ -34,6 +34,19 @@ def dense(gradient):
     return gradient
 
 
+def sum_of_squares(tensor):
+    return torch.linalg.vector_norm(tensor).square()
+
+
+def scaled(tensors, factor):
+    """Each operation on all weights counts here, and so the factor is looked at first."""
+    if factor == 1:
+        return tensors
+    if factor == 0:
+        return [torch.zeros_like(tensor) for tensor in tensors]
+    return [tensor * factor for tensor in tensors]
+
+
 def check_reach(model, predict, variables, gradients):
     """Compares with a pass on the parameters themselves, where a gradient is missing."""
     missing = [v for v, g in zip(variables, gradients) if g is None]
