@@ -203,7 +203,7 @@ def test_evaluating_and_saving(batches, tmp_path):
     np.testing.assert_allclose(alone, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("m, alone", [(None, 4), (2, 2), (8, 8), ("global", None)])
+@pytest.mark.parametrize("m, alone", [(None, 4), (8, 8)])
 def test_two_processes(batches, tmp_path, m, alone):
     with socket.create_server(("localhost", 0)) as free:
         address = f"localhost:{free.getsockname()[1]}"

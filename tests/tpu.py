@@ -74,20 +74,20 @@ def _stablehlo(hlo):
     return module
 
 
-def _trips(program):
+def trips(program):
     """The limits of the loops' counters, which start at 0."""
-    trips = []
+    found = []
     for condition in re.findall(r" while\(.*condition=(%[\w.-]+)", program):
         computation = program.split(f"\n{condition} ")[1].split("\n}")[0]
-        trips += re.findall(r" s32\S* constant\((\d+)\)", computation)
-    return [int(n) for n in trips]
+        found += re.findall(r" s32\S* constant\((\d+)\)", computation)
+    return [int(n) for n in found]
 
 
 if __name__ == "__main__":
     compiled = _compile(sys.stdin.buffer.read())
     found = {
         "flops": compiled.cost_analysis()["flops"],
-        "trips": _trips(compiled.hlo_modules()[0].to_string()),
+        "trips": trips(compiled.hlo_modules()[0].to_string()),
         "temp_bytes": compiled.get_compiled_memory_stats().temp_size_in_bytes,
     }
     print(json.dumps(found))

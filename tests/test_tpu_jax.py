@@ -1,0 +1,64 @@
+"""JAX's train step, compiled for TPUs that are not there: communication, FLOPs, memory."""
+
+import functools
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import only_on
+
+pytestmark = [
+    pytest.mark.tpu,
+    only_on("jax", "On TensorFlow there is `test_tpu_compile`."),
+    pytest.mark.skipif(
+        not find_spec("libtpu"),
+        reason="The TPU compiler is not installed: pip install 'jax[tpu]'",
+    ),
+]
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "tpu_compile.py"
+STEPS = {"v5e:2x2": ["plain", "sam", "below", "above", "global"]}
+
+
+@functools.cache
+def compiled(network, topology):
+    """What the benchmark measures, by the name of the step."""
+    steps = STEPS.get(topology, ["plain", "sam"])
+    flags = [f"--network={network}", f"--topology={topology}", "--json"]
+    result = subprocess.run(
+        [sys.executable, SCRIPT, *flags, *(f"--step={step}" for step in steps)],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    print(*rows, sep="\n")
+    return {row["step"]: row for row in rows}
+
+
+@pytest.mark.parametrize("topology", ["v5e:2x2", "v5e:4x4", "v5e:16x16"])
+def test_one_all_reduce_and_two_plain_steps(topology):
+    rows = compiled("cnn", topology)
+    (gradients,) = rows["sam"]["collectives"]
+    weights = rows["sam"]["weight_bytes"]
+    # With them go the statistics of batch norm, the loss, the sharpness and the metrics.
+    assert weights < gradients < 1.01 * weights
+    assert rows["sam"]["collectives"] == compiled("cnn", "v5e:2x2")["sam"]["collectives"]
+    assert 1.95 <= rows["sam"]["flops"] / rows["plain"]["flops"] <= 2.02
+
+
+def test_groups_of_examples_take_less_memory_and_no_communication():
+    rows = compiled("cnn", "v5e:2x2")
+    (gradients,) = rows["below"]["collectives"]
+    assert gradients < 1.01 * rows["below"]["weight_bytes"]
+    assert rows["below"]["flops"] <= 2.02 * rows["plain"]["flops"]
+    assert rows["below"]["temp_bytes"] < rows["sam"]["temp_bytes"]
+
+
+def test_memory_of_a_convolutional_network():
+    rows = compiled("cnn", "v5e:2x2")
+    extra = rows["sam"]["peak_bytes"] - rows["plain"]["peak_bytes"]
+    assert extra <= rows["plain"]["weight_bytes"]
