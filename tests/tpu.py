@@ -16,6 +16,8 @@ ENVIRONMENT = {
     # Without these two, libtpu looks for the metadata server of a TPU machine.
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_WORKER_HOSTNAMES": "localhost",
+    # No device is opened: another process may compile, too.
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
 }
 
 
