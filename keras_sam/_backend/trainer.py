@@ -1,6 +1,6 @@
 """The lines of Keras's `train_step` that have no public name.
 
-They mirror `keras.src.backend.tensorflow.trainer` (Keras 3.10 to 3.15): the loss of plain
+They mirror `keras.src.backend.*.trainer` (Keras 3.10 to 3.15): the loss of plain
 `fit` and of a sharpness-aware one have to be the same to the last bit.
 """
 
