@@ -38,7 +38,7 @@ A backend module gives:
         The optimizer's step.
     Fit
         A mixin for Keras's trainer. Before `fit` trains, it calls the model's
-        `_see_batch_size` with the number of examples on a replica, or `None`.
+        `_see_batch_size` with the number of examples in one call of the step, or `None`.
     check_reach(model, predict, variables, gradients)
         Raises where `predict()` uses a variable in a way that a tensor in its place would
         not see. The gradients are those of the loss, on tensors.

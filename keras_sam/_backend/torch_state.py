@@ -80,7 +80,6 @@ class _Untracked:
 class _Buffer(_Untracked):
     def __init__(self, name, tensor):
         self.path, self.tensor = name, tensor
-        self.dtype = str(tensor.dtype)
 
     def assign(self, value):
         with torch.no_grad():
@@ -89,8 +88,6 @@ class _Buffer(_Untracked):
 
 class _Generator(_Untracked):
     """The state of a global generator of PyTorch's."""
-
-    dtype = "uint8"
 
     def __init__(self, device):
         self.path = f"generator_of_{device}"
