@@ -1,6 +1,7 @@
 """Models, data and comparisons that the tests share."""
 
 import contextlib
+import gc
 import os
 
 # Before JAX starts: the devices that distributions in the tests train on.
@@ -35,6 +36,7 @@ if BACKEND == "tensorflow":
 def _fresh():
     """Each test starts from Keras's default state."""
     keras.backend.clear_session()
+    gc.freeze()  # Or each test collects again through all that those before have left.
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")

@@ -185,7 +185,7 @@ def test_synchronized_batch_norm(batches, m):
 
 
 def test_synchronized_batch_norm_below_the_replicas_batch(batches):
-    with pytest.raises(ValueError, match=r"`m` below .* synchronized=True on 2 replicas"):
+    with pytest.raises(ValueError, match=r"batch statistics .* synchronized=True"):
         fit(batches, mirrored(2), 4, make=lambda: network(synchronized=True))
 
 
