@@ -10,6 +10,8 @@ TENSORFLOW = ["tensorflow>=2.18"]
 JAX = ["jax>=0.10", "keras>=3.15"]
 TORCH = ["torch>=2.13", "keras>=3.15"]
 TOOLS = ["hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"]
+# Other implementations, to compare with.
+PEERS = ["optax>=0.2.5", "pytorch_optimizer>=4.1"]
 EXAMPLES = ["absl-py>=2.0", "matplotlib>=3.8", "scikit-learn>=1.4"]
 
 setup(
@@ -32,6 +34,6 @@ setup(
         "tpu": ["jax[tpu]==0.10.2"],
         "examples": EXAMPLES,
         # One version of PyTorch, so that CI installs a build without CUDA.
-        "test": [*TENSORFLOW, *JAX, *TORCH, "torch==2.13.0", *EXAMPLES, *TOOLS],
+        "test": [*TENSORFLOW, *JAX, *TORCH, "torch==2.13.0", *EXAMPLES, *TOOLS, *PEERS],
     },
 )

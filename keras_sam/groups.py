@@ -6,7 +6,7 @@ from keras_sam import _backend
 from keras_sam.step import Pass, Step
 
 
-def step_over_groups(take_step, data, m, owned):
+def step_over_groups(take_step, data, m, owned, own):
     """One sharpness-aware step in which every m examples have their own perturbation.
 
         gradients = sum over groups i of n_i / n * (gradients of group i at w + eps_i)
@@ -25,9 +25,11 @@ def step_over_groups(take_step, data, m, owned):
         data: Nested structure of tensors that have the examples as their rows.
         m: Integer `> 0`. Number of examples in a group.
         owned: List of the model's variables, without its seeds and metrics.
+        own: List of the variables of which each replica has its own. They are the last of
+            what each step updates.
 
     Returns:
-        A `Step`, whose clean pass has no gradients.
+        A `Step`, whose pass has no gradients.
 
     Raises:
         ValueError: if a tensor of `data` or a prediction does not have a row for each
@@ -37,8 +39,8 @@ def step_over_groups(take_step, data, m, owned):
         - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), section 4.1
     """
     _check_rows([t.shape for t in keras.tree.flatten(data) if t is not None])
-    groups = _Groups(take_step, owned)
-    return groups.step(*_backend.fold(groups.part, groups.start, data, m))
+    groups = _Groups(take_step, [*owned, *own])
+    return groups.step(*_backend.fold(groups.part, groups.start, data, m, own))
 
 
 class _Groups:
@@ -55,13 +57,14 @@ class _Groups:
         step = self.take_step(rows, given)
         self.first = step if state is None else self.first
         self.check(step)
-        _check_output([y.shape for y in keras.tree.flatten(step.clean.y_pred)])
-        updates = step.clean.updates
-        terms = [step.clean.loss, step.sharpness]
+        _check_output([y.shape for y in keras.tree.flatten(step.shown.y_pred)])
+        updates = step.shown.updates
+        terms = [step.shown.loss]
+        terms += [] if step.sharpness is None else [step.sharpness]
         terms += [_backend.dense(g) for g in step.gradients if g is not None]
         terms += [value for v, value in updates if self.is_averaged(v)]
         state = [value for v, value in updates if not self.is_averaged(v)]
-        return terms, state, step.clean.y_pred
+        return terms, state, step.shown.y_pred
 
     def start(self):
         return _backend.read(self.variables(False))
@@ -69,21 +72,22 @@ class _Groups:
     def step(self, means, state, y_pred):
         """The `Step` over the whole batch."""
         means = iter(means)
-        loss, sharpness = next(means), next(means)
+        loss = next(means)
+        sharpness = None if self.first.sharpness is None else next(means)
         gradients = [None if g is None else next(means) for g in self.first.gradients]
         updates = list(zip(self.variables(True), means))
         updates += zip(self.variables(False), state)
         return Step(Pass(loss, y_pred, None, updates), sharpness, gradients)
 
     def variables(self, averaged):
-        updates = self.first.clean.updates
+        updates = self.first.shown.updates
         return [v for v, _ in updates if self.is_averaged(v) is averaged]
 
     def is_averaged(self, variable):
         return id(variable) in self.owned and keras.backend.is_float_dtype(variable.dtype)
 
     def check(self, step):
-        before, now = ([v.path for v, _ in s.clean.updates] for s in (self.first, step))
+        before, now = ([v.path for v, _ in s.shown.updates] for s in (self.first, step))
         if now != before:
             raise ValueError(
                 "With `m`, each group of examples has to assign the same variables, in "

@@ -18,17 +18,24 @@ class SAMModel(SharpnessAware, keras.Model):
 
     Args:
         *args: Positional arguments of `keras.Model`.
-        rho: Float `>= 0` or `keras.optimizers.schedules.LearningRateSchedule`. Radius of
-            the perturbation, in weight units. Defaults to `0.05`.
+        rho: Float `>= 0`, `keras.optimizers.schedules.LearningRateSchedule` or
+            `keras_sam.schedules.RhoByLearningRate`. Radius of the perturbation, in weight
+            units. Defaults to `0.05`.
         m: Number of examples that share one perturbation: an integer `> 0`, `None` for the
             replica's own batch, or `"global"` for that of all replicas. Defaults to
             `None`.
         ascent: From `keras_sam.ascents`. Defaults to `None`, for
             `keras_sam.ascents.LpBall(p=2)`.
+        descent: From `keras_sam.descents`. Defaults to `None`, for
+            `keras_sam.descents.Perturbed()`.
+        schedule: From `keras_sam.schedules`. Defaults to `None`, for every step and all
+            of the batch.
+        second_order: Bool. Whether the gradient goes through the perturbation. Defaults
+            to `False`.
         **kwargs: Keyword arguments of `keras.Model`.
 
     Raises:
-        ValueError: if `rho`, `m` or `ascent` is not of this form.
+        ValueError: if one of these is not of its form.
 
     Example:
 
@@ -67,7 +74,8 @@ class SAMModel(SharpnessAware, keras.Model):
 
         Args:
             model: A `keras.Model`: functional, Sequential or subclassed, built or not.
-            **settings: `rho`, `m` and `ascent`, as for `SAMModel`.
+            **settings: `rho`, `m`, `ascent`, `descent`, `schedule` and `second_order`, as
+                for `SAMModel`.
 
         Returns:
             A `SAMModel` that is also an instance of `model`'s class, not yet compiled.

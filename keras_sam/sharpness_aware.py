@@ -6,6 +6,7 @@ import keras
 
 from keras_sam import _backend, seeds
 from keras_sam._backend import trainer
+from keras_sam.epochs import counting
 from keras_sam.settings import SETTINGS, Settings
 from keras_sam.train_step import train_step
 
@@ -26,18 +27,23 @@ class SharpnessAware(_backend.Fit):
 
     Args:
         *args: Positional arguments of the model class.
-        rho: Float `>= 0` or `keras.optimizers.schedules.LearningRateSchedule`, a function
-            of the optimizer's iterations. Radius of the perturbation, in weight units.
-            Defaults to `0.05`.
+        rho: Float `>= 0`; or `keras.optimizers.schedules.LearningRateSchedule`, a function
+            of the optimizer's iterations; or `keras_sam.schedules.RhoByLearningRate`.
+            Radius of the perturbation, in weight units. Defaults to `0.05`.
         m: Number of examples that share one perturbation: an integer `> 0`, `None` for the
             replica's own batch, or `"global"` for that of all replicas. Below the
             replica's batch the step goes through groups of m examples and takes the mean
             of their gradients by examples; above it, neighbouring replicas share a
             perturbation. In the paper's experiments (section 4.1) a smaller m generalizes
             better. Defaults to `None`.
-        ascent: From `keras_sam.ascents`, or any callable `(weights, gradients, rho) ->
-            perturbations` with a `get_config`. Defaults to `None`, for
-            `keras_sam.ascents.LpBall(p=2)`.
+        ascent: From `keras_sam.ascents`: from weights and gradients to a perturbation.
+            Defaults to `None`, for `keras_sam.ascents.LpBall(p=2)`.
+        descent: From `keras_sam.descents`: from the gradients at w and at w + eps to the
+            optimizer's. Defaults to `None`, for `keras_sam.descents.Perturbed()`.
+        schedule: From `keras_sam.schedules`: on which steps to climb, and on how much
+            data. Defaults to `None`, for every step and all of the batch.
+        second_order: Bool. Whether the gradient is that of the loss at w + eps(w) as a
+            function of w, at about twice the cost. Defaults to `False`.
         **kwargs: Keyword arguments of the model class.
 
     Raises:
@@ -72,8 +78,18 @@ class SharpnessAware(_backend.Fit):
                 f"keras_sam.SAMModel)`. Received: bases={cls.__bases__}"
             )
 
-    def __init__(self, *args, rho=0.05, m=None, ascent=None, **kwargs):
-        settings = Settings(rho, m, ascent)
+    def __init__(
+        self,
+        *args,
+        rho=0.05,
+        m=None,
+        ascent=None,
+        descent=None,
+        schedule=None,
+        second_order=False,
+        **kwargs,
+    ):
+        settings = Settings(rho, m, ascent, descent, schedule, second_order)
         super().__init__(*args, **kwargs)
         self._sharpness_aware = settings
 
@@ -100,6 +116,26 @@ class SharpnessAware(_backend.Fit):
         return self._sharpness_aware.ascent
 
     @property
+    def descent(self):
+        """The descent: from two gradients to the optimizer's."""
+        return self._sharpness_aware.descent
+
+    @property
+    def schedule(self):
+        """The schedule: on which steps to climb."""
+        return self._sharpness_aware.schedule
+
+    @property
+    def second_order(self):
+        """Whether the gradient goes through the perturbation."""
+        return self._sharpness_aware.second_order
+
+    @property
+    def _memory(self):
+        """Found by Keras when it saves the model."""
+        return self._sharpness_aware.memory
+
+    @property
     def _needs_batch_size(self):
         settings = self._sharpness_aware
         return settings.m.examples is not None and not settings.evaluating
@@ -112,6 +148,19 @@ class SharpnessAware(_backend.Fit):
         recompile = self._sharpness_aware.m.see(local or 0, _backend.replicas(self))
         if recompile and self.train_function is not None:
             self.make_train_function(force=True)
+
+    def _see_weights(self):
+        """Called before the first step, when the weights are there."""
+        if not self._sharpness_aware.evaluating:
+            self._sharpness_aware.build(self)
+
+    def _see_epoch(self, epoch):
+        with _backend.model_scope(self):
+            self._sharpness_aware.epoch.assign(epoch)
+
+    def fit(self, *args, **kwargs):
+        args, kwargs = counting(super().fit, args, kwargs, self._see_epoch)
+        return super().fit(*args, **kwargs)
 
     @_backend.train_step
     def train_step(self, data):
@@ -127,7 +176,9 @@ class SharpnessAware(_backend.Fit):
     def metrics(self):
         metrics = super().metrics
         settings = getattr(self, "_sharpness_aware", None)
-        if self.compiled and settings is not None and not settings.evaluating:
+        if settings is None or settings.evaluating or not settings.shows_sharpness:
+            return metrics
+        if self.compiled:
             metrics = [*metrics, settings.sharpness]
         return metrics
 

@@ -2,6 +2,10 @@
 
 from typing import Any, NamedTuple
 
+from keras import ops
+
+from keras_sam.branch import branch
+
 
 class Pass(NamedTuple):
     """What one pass over the batch gives, nothing of it written yet.
@@ -20,28 +24,36 @@ class Pass(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one step gives: the clean pass, L(w + eps) - L(w), and the update's gradient."""
+    """What one step gives.
 
-    clean: Pass
+    Attributes:
+        shown: The `Pass` whose loss, predictions and state are the step's.
+        sharpness: L(w + eps) - L(w), or `None` where L(w) is not known.
+        gradients: List of tensors, for the optimizer.
+    """
+
+    shown: Pass
     sharpness: Any
     gradients: list
 
 
-def sharpness_aware_step(evaluate, weights, ascend, fixed):
+def sharpness_aware_step(evaluate, weights, parts, evaluate_part=None):
     """The gradient at w + eps, and everything else from the pass at w.
 
-        clean, g      = evaluate(w)
-        eps           = ascend(w, g)
-        perturbed, s  = evaluate(w + eps)
+        shown, g  = evaluate(w)
+        _, s      = evaluate(parts.perturb(w, g))
+        update    = parts.descend(g, s)
 
-    Both passes start from the same state, and only the clean pass's is kept.
+    Both passes start from the same state, and only the first one's is kept. Where no part
+    of the step needs g, or that of some of the examples is enough, there is no pass over
+    all of them at w, and the one at w + eps is shown.
 
     Args:
-        evaluate: Callable from weights to a `Pass`.
+        evaluate: Callable from weights to a `Pass`. Given `at`, a callable from weights to
+            weights, it evaluates there, and the gradients go back through it.
         weights: List of tensors, w.
-        ascend: Callable from weights and gradients to perturbations of their shape and
-            dtype, `None` for a weight that stays as it is.
-        fixed: List of bool. Weights that are not perturbed and get the clean gradient.
+        parts: The step's `Parts`.
+        evaluate_part: As `evaluate`, on the examples by which to climb; `None` for all.
 
     Returns:
         A `Step`.
@@ -50,13 +62,59 @@ def sharpness_aware_step(evaluate, weights, ascend, fixed):
         ValueError: if a weight gets a gradient in one of the passes only.
 
     Reference:
-        - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), Algorithm 1
+        - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), Algorithm 1, and C.4 for
+          the second order
     """
+    if parts.needs_gradient and evaluate_part is None:
+        return _shown_at_w(evaluate, weights, parts)
+    return _shown_at_the_perturbed(evaluate, weights, parts, evaluate_part)
+
+
+def _shown_at_w(evaluate, weights, parts):
     clean = evaluate(weights)
-    directions = [None if f else g for f, g in zip(fixed, clean.gradients)]
-    perturbation = ascend(weights, directions)
-    perturbed = evaluate([w if e is None else w + e for w, e in zip(weights, perturbation)])
-    for g, s in zip(clean.gradients, perturbed.gradients):
+    g = parts.share(clean.gradients)
+    climbs = parts.climbs(g)
+
+    def climb():
+        perturbed = _evaluate_perturbed(evaluate, evaluate, weights, g, parts)
+        _check_alike(clean.gradients, perturbed.gradients)
+        gradients = parts.unless_fixed(perturbed.gradients, clean.gradients)
+        return perturbed.loss - clean.loss, gradients
+
+    def stay():
+        return ops.zeros_like(clean.loss), clean.gradients
+
+    sharpness, s = branch(climbs, climb, stay)
+    return Step(clean, sharpness, parts.descend(climbs, g, s))
+
+
+def _shown_at_the_perturbed(evaluate, weights, parts, evaluate_part):
+    g = None
+    if parts.needs_gradient:
+        g = parts.share(evaluate_part(weights).gradients)
+    climbs = parts.climbs(g)
+    perturbed = _evaluate_perturbed(
+        evaluate, evaluate_part or evaluate, weights, g, parts, climbs
+    )
+    return Step(perturbed, None, parts.descend(climbs, g, perturbed.gradients))
+
+
+def _evaluate_perturbed(evaluate, evaluate_part, weights, g, parts, climbs=True):
+    """The pass at w + eps, which in second order is a function of each w."""
+
+    def at(weights):
+        here = g
+        if parts.second_order and g is not None:
+            here = parts.share(evaluate_part(weights).gradients)
+        return branch(
+            climbs, lambda: parts.perturb(weights, here, evaluate_part), lambda: weights
+        )
+
+    return evaluate(weights, at) if parts.second_order else evaluate(at(weights))
+
+
+def _check_alike(gradients, perturbed):
+    for g, s in zip(gradients, perturbed):
         if (g is None) is not (s is None):
             raise ValueError(
                 "A weight got a gradient in one pass of the step and none in the other: "
@@ -64,7 +122,3 @@ def sharpness_aware_step(evaluate, weights, ascend, fixed):
                 "in a `tf.function` of its own). Remove that `tf.function`; Keras "
                 "compiles the whole step anyway."
             )
-    gradients = [
-        g if f else s for f, g, s in zip(fixed, clean.gradients, perturbed.gradients)
-    ]
-    return Step(clean, perturbed.loss - clean.loss, gradients)

@@ -8,6 +8,7 @@ from keras_sam import _backend
 from keras_sam._backend import trainer
 from keras_sam.group_checks import check_groups
 from keras_sam.groups import step_over_groups
+from keras_sam.parts import Parts
 from keras_sam.step import Pass, sharpness_aware_step
 
 
@@ -29,36 +30,54 @@ def train_step(model, data, settings):
     logs = {}
 
     if variables:
+        settings.build(model)
         step = _step(model, data, variables, settings)
-        clean = step.clean
-        rise = trainer.unscale_loss_for_distribution(step.sharpness)
-        logs = _update_sharpness(model, settings.sharpness, rise, batch_size)
+        shown = step.shown
+        if step.sharpness is not None:
+            rise = trainer.unscale_loss_for_distribution(step.sharpness)
+            logs = _update_sharpness(model, settings.sharpness, rise, batch_size)
     else:
         warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        clean = _evaluation(model, data, variables)([])
+        shown = _evaluation(model, data, variables, settings)([])
 
-    for variable, value in clean.updates:
+    for variable, value in shown.updates:
         variable.assign(value)
-    trainer.update_loss(model, clean.loss, batch_size)
+    trainer.update_loss(model, shown.loss, batch_size)
     if variables:
         _backend.apply(model.optimizer, step.gradients, variables)
-    return logs | model.compute_metrics(x, y, clean.y_pred, sample_weight=sample_weight)
+    return logs | model.compute_metrics(x, y, shown.y_pred, sample_weight=sample_weight)
 
 
 def _step(model, data, variables, settings):
     """The pure step over the batch, or over its groups of m examples."""
-    # What float8 training hands over as a gradient is a value, not a direction.
-    fixed = [variable.overwrite_with_gradient for variable in variables]
     replicas, shards = _backend.replicas(model), _backend.shards(model)
     batch_size = trainer.static_batch_size(data)
     local = batch_size and batch_size // shards
     neighbours = settings.m.neighbours(local, replicas)
+    memory, fraction = settings.memory, settings.schedule.fraction
+
+    def share(tensors):
+        return _backend.average(tensors, neighbours)
 
     def take_step(data, state=()):
-        weights = _backend.read(variables)
-        evaluate = _evaluation(model, data, variables, state)
-        ascend = _ascent(model, data, variables, settings, neighbours)
-        return sharpness_aware_step(evaluate, weights, ascend, fixed)
+        def evaluation(data):
+            return _evaluation(model, data, variables, settings, state)
+
+        weights, before = _backend.read(variables), memory.read(state)
+        scale = trainer.gradient_scale(model)
+        parts = Parts(
+            settings,
+            model.optimizer,
+            variables,
+            weights,
+            before,
+            scale,
+            share if neighbours > shards else None,
+        )
+        some = evaluation(_backend.head(data, fraction)) if fraction < 1 else None
+        step = sharpness_aware_step(evaluation(data), weights, parts, some)
+        updates = [*step.shown.updates, *memory.updates(parts.memory)]
+        return step._replace(shown=step.shown._replace(updates=updates))
 
     m = settings.m.examples or (local and local * neighbours)
     if m is None or neighbours > shards or (batch_size is not None and batch_size <= m):
@@ -66,10 +85,10 @@ def _step(model, data, variables, settings):
     check_groups(model, replicas)
     if replicas > shards and not settings.m.batch_size:
         _backend.check_rows(data, m)
-    return step_over_groups(take_step, data, m, model.weights)
+    return step_over_groups(take_step, data, m, model.weights, memory.own)
 
 
-def _evaluation(model, data, variables, state=()):
+def _evaluation(model, data, variables, settings, state=()):
     """The callable from weights to a `Pass` over the batch."""
     x, y, sample_weight = data
 
@@ -77,35 +96,20 @@ def _evaluation(model, data, variables, state=()):
         loss, y_pred = trainer.compute_loss(model, x, y, sample_weight)
         return trainer.scale_loss(model, loss), (loss, y_pred)
 
-    def evaluate(weights):
-        _, (loss, y_pred), gradients, updates = _backend.differentiate(
-            model, forward, variables, weights, state
-        )
-        return Pass(loss, y_pred, gradients, updates)
-
-    return evaluate
-
-
-def _ascent(model, data, variables, settings, neighbours):
-    """The callable from weights and gradients to perturbations."""
-
     def predict():
-        return trainer.predict(model, data[0])
+        return trainer.predict(model, x)
 
-    def ascend(weights, gradients):
+    def evaluate(weights, at=None):
+        _, (loss, y_pred), gradients, updates = _backend.differentiate(
+            model, forward, variables, weights, state, at
+        )
         settings.once(
             variables,
             lambda: _backend.check_reach(model, predict, variables, gradients),
         )
-        present = [_backend.dense(g) for g in gradients if g is not None]
-        if neighbours > 1:
-            present = _backend.average(present, neighbours)
-        present = iter(present)
-        directions = [None if g is None else next(present) for g in gradients]
-        rho = settings.rho(model.optimizer.iterations)
-        return settings.ascent(weights, directions, rho)
+        return Pass(loss, y_pred, gradients, updates)
 
-    return ascend
+    return evaluate
 
 
 def _update_sharpness(model, sharpness, rise, batch_size):

@@ -62,6 +62,13 @@ def float64(monkeypatch):
     keras.config.set_floatx("float64")
 
 
+def long_if_eager(modes):
+    return [
+        pytest.param(m, marks=pytest.mark.slow if m.get("run_eagerly") else ())
+        for m in modes
+    ]
+
+
 def only_on(backend, reason):
     """Skips a test where Keras's trainer on the other backends has no such thing."""
     return pytest.mark.skipif(backend != BACKEND, reason=reason)

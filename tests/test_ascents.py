@@ -127,14 +127,6 @@ def test_the_limits_in_p(p, near):
     np.testing.assert_allclose(perturb(near, g, 0.3), perturb(p, g, 0.3), atol=1e-4)
 
 
-def test_weights_without_a_gradient_stay():
-    g = np.ones(3, "float32")
-    eps = keras_sam.ascents.LpBall()([g, g], [None, g], 1.0)
-    assert eps[0] is None
-    np.testing.assert_allclose(norm(array(eps[1]), 2), 1.0, rtol=1e-6)
-    assert keras_sam.ascents.LpBall()([g], [None], 1.0) == [None]
-
-
 @only_on("tensorflow", "Gradients of the other backends are not sparse.")
 def test_a_duplicate_index_counts_once():
     import tensorflow as tf

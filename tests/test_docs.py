@@ -11,10 +11,14 @@ import pytest
 import keras_sam
 
 README = Path(__file__).parents[1] / "README.md"
-DOCUMENTED = [keras_sam.SAMModel, keras_sam.SharpnessAware, keras_sam.ascents.LpBall]
+PARTS = [keras_sam.ascents, keras_sam.descents, keras_sam.schedules]
+DOCUMENTED = [keras_sam.SAMModel, keras_sam.SharpnessAware]
+DOCUMENTED += [getattr(module, name) for module in PARTS for name in module.__all__]
 
 
-@pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda d: d.__name__)
+@pytest.mark.parametrize(
+    "documented", DOCUMENTED, ids=lambda d: f"{d.__module__}.{d.__name__}"
+)
 def test_docstrings(documented, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"keras": keras, "keras_sam": keras_sam, "np": np}

@@ -90,7 +90,7 @@ MESSAGES = [
     (float("inf"), r"`rho` must be finite. Received: rho=inf"),
     (
         "0.1",
-        r"`rho` must be a number or a `keras.*LearningRateSchedule`. Received: rho=0.1",
+        r"`rho` must be a number, a `keras.*RhoByLearningRate`. Received: rho=0.1",
     ),
     (None, r"`rho` must be a number"),
     ([0.1], r"`rho` must be a number"),

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import keras_sam
+from keras_sam.parts import Parts
 from keras_sam.step import Pass, sharpness_aware_step
 from tests.conftest import MODES, array
 
@@ -131,22 +132,32 @@ def test_a_schedule_of_rho_follows_the_iterations():
         np.testing.assert_array_equal(a, b)
 
 
-def test_fixed_weights_stay_and_get_the_clean_gradient():
+@pytest.mark.parametrize("descent", [None, keras_sam.descents.Weighted(0.5)])
+def test_fixed_weights_stay_and_get_the_clean_gradient(descent):
+    """What float8 training has as the gradient of a scale is its next value."""
+    model = keras_sam.SAMModel(*network(), rho=1.0, descent=descent)
+    model.compile("sgd", "mse")
+    variables = model.trainable_weights
+    variables[1].overwrite_with_gradient = True
+    settings = model._sharpness_aware
+    settings.build(model)
     seen = []
 
-    def evaluate(weights):
-        seen.append(weights)
-        loss = sum(w**2 for w in weights)
-        return Pass(loss, None, [2 * w for w in weights], [("state", len(seen))])
+    def evaluate(weights, at=None):
+        seen.append([float(array(w).ravel()[0]) for w in weights])
+        loss = keras.ops.sum(weights[0]) * 0.0 + 7.0 * len(seen)
+        gradients = [keras.ops.ones_like(w) * len(seen) for w in weights]
+        return Pass(loss, None, gradients, [("state", len(seen))])
 
-    def ascend(weights, gradients):
-        return [None if g is None else 0.5 * g for g in gradients]
-
-    step = sharpness_aware_step(evaluate, [1.0, 3.0], ascend, fixed=[False, True])
-    assert seen == [[1.0, 3.0], [2.0, 3.0]]
-    assert step.gradients == [4.0, 6.0]
-    assert step.sharpness == 3.0
-    assert step.clean.loss == 10.0 and step.clean.updates == [("state", 1)]
+    weights = [keras.ops.zeros_like(v.value) for v in variables]
+    memory = {"ascent": [], "schedule": []}
+    parts = Parts(settings, model.optimizer, variables, weights, memory, 1.0, None)
+    step = sharpness_aware_step(evaluate, weights, parts)
+    assert seen[0] == [0.0, 0.0, 0.0]
+    np.testing.assert_allclose(seen[1], [10**-0.5, 0.0, 10**-0.5])
+    assert [float(array(g).ravel()[0]) for g in step.gradients] == [2.0, 1.0, 2.0]
+    assert float(step.sharpness) == 7.0
+    assert float(step.shown.loss) == 7.0 and step.shown.updates == [("state", 1)]
 
 
 def test_both_passes_see_the_same_dropout_mask():

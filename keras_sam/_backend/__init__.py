@@ -7,9 +7,10 @@ A backend module gives:
         backend's trainer calls a model's `train_step`.
     read(variables)
         The variables' values as tensors, which can stand in for the variables.
-    differentiate(model, fn, variables, weights, state)
+    differentiate(model, fn, variables, weights, state, at=None)
         Runs `fn() -> (loss, aux)`, a pass of `model`, with `weights` in the place of
         `variables`, and with the `(variable, value)` pairs of `state`, and writes nothing.
+        With `at`, `at(weights)` are in their place, and the gradients go back through it.
         Returns `(loss, aux, gradients, updates)`: a gradient for each variable, `None`
         where the loss does not depend on it, and the pairs that `fn` would have assigned.
     dense(gradient)
@@ -18,13 +19,25 @@ A backend module gives:
         A scalar, in the tensor's dtype.
     scaled(tensors, factor)
         The tensors times a scalar tensor; zeros where that is 0, even for NaN.
-    fold(part, start, data, m)
+    fold(part, start, data, m, own)
         Runs `part(rows, state) -> (terms, state, outputs)` over groups of m successive
         rows of the tensors in `data`, of which the last may be short. State and terms are
         lists of tensors; the state goes from one group to the next. The first group to
         run gets `None`, for the `start()` that can be asked for once a part has run.
         Returns the terms' means over all rows, the last state, and the outputs' rows in
-        order. Compiled, the program does not grow with the number of groups.
+        order. Compiled, the program does not grow with the number of groups. The last
+        terms are the values of the variables `own`, and are averaged within a replica.
+    head(data, fraction)
+        The first rows of the tensors in `data`: that part of all, rounded up.
+    remembered(tensor, count)
+        A variable that begins as this tensor, and that no layer owns. Of one of a floating
+        dtype each replica has its own; `count` of them are in one call of the step.
+    of_replicas(variable)
+        Its values as an array, with an axis of this process's replicas before the others.
+    assign_to_replicas(variable, values)
+        Sets them.
+    replica_index()
+        The number of the replica that the code runs for, if each runs it for itself.
     check_rows(data, m)
         Raises, when the step runs, where the tensors in `data` have less than m rows.
     replicas(model)
@@ -38,7 +51,8 @@ A backend module gives:
         The optimizer's step.
     Fit
         A mixin for Keras's trainer. Before `fit` trains, it calls the model's
-        `_see_batch_size` with the number of examples in one call of the step, or `None`.
+        `_see_batch_size` with the number of examples in one call of the step, or `None`,
+        and its `_see_weights`, if it can build the model without running a step.
     check_reach(model, predict, variables, gradients)
         Raises where `predict()` uses a variable in a way that a tensor in its place would
         not see. The gradients are those of the loss, on tensors.
@@ -79,6 +93,11 @@ dense = backend.dense
 sum_of_squares = backend.sum_of_squares
 scaled = backend.scaled
 fold = backend.fold
+head = backend.head
+remembered = backend.remembered
+of_replicas = backend.of_replicas
+assign_to_replicas = backend.assign_to_replicas
+replica_index = backend.replica_index
 check_rows = backend.check_rows
 replicas = backend.replicas
 shards = backend.shards

@@ -9,6 +9,7 @@ class Fit:
         if iterator is not None:
             self._see_batch_size(self._batch_size(iterator))
         super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+        self._see_weights()
 
     def _batch_size(self, iterator):
         return iterator.data_adapter.batch_size

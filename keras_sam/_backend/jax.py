@@ -8,10 +8,20 @@ import keras
 from jax import numpy as jnp
 
 from keras_sam._backend.jax_fit import Fit
+from keras_sam._backend.jax_fold import head
+from keras_sam._backend.jax_memory import assign_to_replicas, of_replicas, remembered
 from keras_sam._backend.jax_replicas import fold, shards
 from keras_sam._backend.jax_scope import InnerScope
 
-__all__ = ["Fit", "fold", "shards"]
+__all__ = [
+    "Fit",
+    "assign_to_replicas",
+    "fold",
+    "head",
+    "of_replicas",
+    "remembered",
+    "shards",
+]
 
 
 def train_step(step):
@@ -35,13 +45,14 @@ def read(variables):
     return [variable.value for variable in variables]
 
 
-def differentiate(model, fn, variables, weights, state):
+def differentiate(model, fn, variables, weights, state, at=None):
     """As plain training, it forgets what `fn` assigns to a trainable variable."""
     trainable = set(map(id, variables))
     assigned = []
 
     def run(weights):
-        with InnerScope([*zip(variables, weights), *state]) as scope:
+        values = weights if at is None else at(weights)
+        with InnerScope([*zip(variables, values), *state]) as scope:
             loss, aux = fn()
         updates = [pair for pair in scope.updates.values() if id(pair[0]) not in trainable]
         assigned[:] = [variable for variable, _ in updates]
@@ -69,6 +80,11 @@ def check_reach(model, predict, variables, gradients):
 
 def check_rows(data, m):
     """Shapes are static, and m has been checked against them."""
+
+
+def replica_index():
+    """The replicas share a call of the step, and its seeds."""
+    return 0
 
 
 def replicas(model):

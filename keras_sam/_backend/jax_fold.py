@@ -1,5 +1,7 @@
 """The loop over the groups of a batch, on JAX."""
 
+import math
+
 import jax
 import keras
 from jax import lax
@@ -31,6 +33,10 @@ def scan(part, start, data, m, state=None):
     if rest:
         outputs = jax.tree.map(lambda *ys: jnp.concatenate(ys), outputs, last)
     return [total * (m / n) for total in sums], state, outputs
+
+
+def head(data, fraction):
+    return rows(data, 0, math.ceil(rows_of(data) * fraction))
 
 
 def rows_of(data):

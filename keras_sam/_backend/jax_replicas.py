@@ -11,6 +11,7 @@ from keras.src.backend.common.stateless_scope import get_stateless_scope
 
 from keras_sam._backend import loop
 from keras_sam._backend.jax_fold import rows, rows_of, scan
+from keras_sam._backend.jax_memory import regrouped
 
 
 def shards(model=None):
@@ -22,42 +23,54 @@ def shards(model=None):
     return mesh.shape[mesh.axis_names.index(distribution.batch_dim_name)]
 
 
-def fold(part, start, data, m):
+def fold(part, start, data, m, own=()):
     """The groups of one replica in turn, those of different replicas side by side."""
     parallel = min(shards(), rows_of(data) // m)
     if parallel > 1:
-        return _side_by_side(part, start, data, m, parallel)
+        return _side_by_side(part, start, data, m, parallel, own)
+    if any(variable.several for variable in own):
+        raise ValueError(
+            "Each replica has a memory of its own here, and this batch is no more than one "
+            "of their groups. Leave the short last batch out (`drop_remainder=True`). "
+            f"Received: {rows_of(data)} examples, with m={m}"
+        )
     traced = any(isinstance(t, jax.core.Tracer) for t in keras.tree.flatten(data))
     return (scan if traced else loop.fold)(part, start, data, m)
 
 
-def _side_by_side(part, start, data, m, parallel):
+def _side_by_side(part, start, data, m, parallel, own):
     """Maps `part` over the mesh by hand along the batch, and by XLA along its other axes.
 
     With m above a replica's batch, the replicas of a group are one such other axis.
     """
     mesh, axis = _mesh(parallel)
     # In the map a value from outside would be on another mesh: all of them are passed.
-    values = get_stateless_scope().state_mapping
+    values = dict(get_stateless_scope().state_mapping)
+    own = [variable for variable in own if variable.several]
+    memories = {id(v): regrouped(values.pop(id(v), v.value), parallel) for v in own}
 
-    def replica(values, data):
+    def replica(values, memories, data):
         with keras.StatelessScope() as scope, _without(axis):
-            scope.state_mapping = dict(values)
-            return _replica(part, start, data, m, axis, parallel)
+            scope.state_mapping = values | {k: v[0] for k, v in memories.items()}
+            terms, state, outputs = _replica(part, start, data, m, axis, parallel, len(own))
+        shared, mine = terms[: len(terms) - len(own)], terms[len(terms) - len(own) :]
+        return shared, [t[jnp.newaxis] for t in mine], state, outputs
 
     spec, rows_spec = PartitionSpec(), PartitionSpec(axis)
     run = jax.shard_map(
         replica,
         mesh=mesh,
-        in_specs=(spec, rows_spec),
-        out_specs=(spec, spec, rows_spec),
+        in_specs=(spec, rows_spec, rows_spec),
+        out_specs=(spec, rows_spec, spec, rows_spec),
         axis_names={axis},
         check_vma=False,
     )
-    return jax.jit(run)(values, data)
+    terms, mine, state, outputs = jax.jit(run)(values, memories, data)
+    mine = [regrouped(value, len(v.value)) for v, value in zip(own, mine)]
+    return [*terms, *mine], state, outputs
 
 
-def _replica(part, start, data, m, axis, parallel):
+def _replica(part, start, data, m, axis, parallel, own):
     """One replica's groups, begun in the state that they would have in a row of all.
 
     So replica r draws the masks that its groups would draw on one device. State that
@@ -75,8 +88,9 @@ def _replica(part, start, data, m, axis, parallel):
         # Of the call above only the counts are used: the compiler drops the rest.
         terms, after, outputs = scan(part, start, data, m, state)
     moved = [a - s for s, a in zip(state, after) if _adds_up(a)]
-    means = iter(lax.pmean([*terms, *moved], axis))
-    terms = [next(means) for _ in terms]
+    shared = len(terms) - own
+    means = iter(lax.pmean([*terms[:shared], *moved], axis))
+    terms = [*(next(means) for _ in range(shared)), *terms[shared:]]
     state = [
         b + parallel * next(means)
         if _adds_up(b)

@@ -1,10 +1,12 @@
 """The loop over the groups of a batch where Python itself runs it."""
 
+import math
+
 import keras
 
 
-def fold(part, start, data, m):
-    n = next(t for t in keras.tree.flatten(data) if t is not None).shape[0]
+def fold(part, start, data, m, own=()):
+    n = _rows_of(data)
     sums, state, outputs = None, None, []
     for first in range(0, n, m):
         terms, state, y_pred = part(_rows(data, first, m), state)
@@ -14,6 +16,14 @@ def fold(part, start, data, m):
         outputs.append(y_pred)
     joined = keras.tree.map_structure(lambda *ys: keras.ops.concatenate(ys), *outputs)
     return [total * (m / n) for total in sums], state, joined
+
+
+def head(data, fraction):
+    return _rows(data, 0, math.ceil(_rows_of(data) * fraction))
+
+
+def _rows_of(data):
+    return next(t for t in keras.tree.flatten(data) if t is not None).shape[0]
 
 
 def _rows(data, first, m):

@@ -1,13 +1,16 @@
 """The backend's primitives on TensorFlow."""
 
+import contextlib
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_sam._backend import trainer
 from keras_sam._backend.tensorflow_fit import Fit
-from keras_sam._backend.tensorflow_fold import fold
+from keras_sam._backend.tensorflow_fold import fold, head
 
-__all__ = ["Fit", "fold"]
+__all__ = ["Fit", "fold", "head"]
 
 
 def train_step(step):
@@ -18,10 +21,11 @@ def read(variables):
     return [tf.convert_to_tensor(variable.value) for variable in variables]
 
 
-def differentiate(model, fn, variables, weights, state):
+def differentiate(model, fn, variables, weights, state, at=None):
     with tf.GradientTape() as tape:
         tape.watch(weights)
-        with _Scope(variables, weights, state, tape) as scope:
+        values = weights if at is None else at(weights)
+        with _Scope(variables, weights, values, state, tape) as scope:
             loss, aux = fn()
     return loss, aux, scope.gradients(loss), list(scope.updates.values())
 
@@ -128,8 +132,39 @@ def apply(optimizer, gradients, variables):
     optimizer.apply_gradients(zip(gradients, variables))
 
 
+def remembered(tensor, count):
+    floating = tensor.dtype.is_floating
+    return keras.Variable(
+        tensor,
+        dtype=tensor.dtype,
+        trainable=False,
+        autocast=False,
+        aggregation="mean" if floating else "only_first_replica",
+        synchronization="on_read" if floating else "auto",
+    )
+
+
+def of_replicas(variable):
+    return np.stack([v.numpy() for v in _copies(variable)])
+
+
+def assign_to_replicas(variable, values):
+    for copy, value in zip(_copies(variable), values):
+        copy.assign(value)
+
+
+def _copies(variable):
+    return tf.distribute.get_strategy().experimental_local_results(variable.value)
+
+
+def replica_index():
+    return tf.distribute.get_replica_context().replica_id_in_sync_group
+
+
+@contextlib.contextmanager
 def model_scope(model):
-    return model.distribute_strategy.scope()
+    with tf.init_scope(), model.distribute_strategy.scope():
+        yield
 
 
 class _Scope(keras.StatelessScope):
@@ -140,8 +175,8 @@ class _Scope(keras.StatelessScope):
     both values, and none flows through the assignment.
     """
 
-    def __init__(self, variables, weights, state, tape):
-        super().__init__([*zip(variables, weights), *state], collect_losses=True)
+    def __init__(self, variables, weights, values, state, tape):
+        super().__init__([*zip(variables, values), *state], collect_losses=True)
         self.sources = {id(v): [w] for v, w in zip(variables, weights)}
         self.tape = tape
         self.graph = _current_graph()

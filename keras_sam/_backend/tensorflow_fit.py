@@ -26,6 +26,8 @@ class Fit:
                 size if data_batch is None else trainer.static_batch_size(data_batch)
             )
         super()._maybe_symbolic_build(data_batch=data_batch)
+        if self.built:
+            self._see_weights()
 
     def _make_function(self, step_function):
         """Keras takes the mean of several workers' logs over an axis that they lack."""

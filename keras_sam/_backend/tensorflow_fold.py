@@ -1,12 +1,14 @@
 """The loop over the groups of a batch, on TensorFlow."""
 
+import math
+
 import keras
 import tensorflow as tf
 
 from keras_sam._backend import trainer
 
 
-def fold(part, start, data, m):
+def fold(part, start, data, m, own=()):
     """Runs one group outside of the loop, to see what the loop has to carry.
 
     Where m does not divide the batch it is the last group, so that all shapes in the loop
@@ -37,6 +39,16 @@ def fold(part, start, data, m):
         )
     means = [_part(total, full, n) for total in sums]
     return means, state, keras.tree.pack_sequence_as(outputs, joined)
+
+
+def head(data, fraction):
+    data = keras.tree.map_structure(_tensor, data)
+    n = _batch_size(data)
+    if isinstance(n, int):
+        size = math.ceil(n * fraction)
+    else:
+        size = tf.cast(tf.math.ceil(tf.cast(n, "float32") * fraction), "int32")
+    return _rows(data, tf.range(size))
 
 
 def _tensor(array):

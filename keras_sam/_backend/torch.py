@@ -3,13 +3,14 @@
 import contextlib
 
 import keras
+import numpy as np
 import torch
 
-from keras_sam._backend.loop import fold
+from keras_sam._backend.loop import fold, head
 from keras_sam._backend.torch_fit import Fit
 from keras_sam._backend.torch_state import Untracked
 
-__all__ = ["Fit", "fold"]
+__all__ = ["Fit", "fold", "head"]
 
 
 def train_step(step):
@@ -20,13 +21,23 @@ def read(variables):
     return [variable.value.detach() for variable in variables]
 
 
-def differentiate(model, fn, variables, weights, state):
-    """Leaves nothing in `.grad`: the gradients are asked for, not accumulated."""
+def differentiate(model, fn, variables, weights, state, at=None):
+    """Leaves nothing in `.grad`: the gradients are asked for, not accumulated.
+
+    Weights that require a gradient are those of a pass around this one, through which that
+    gradient has to be taken (in second order).
+    """
+    inner = any(w.requires_grad for w in weights)
+    if not inner:
+        weights = [w.detach().requires_grad_() for w in weights]
     with torch.enable_grad(), Untracked(model, state) as untracked:
-        with _Scope(variables, weights, untracked.tracked) as scope:
+        values = weights if at is None else at(weights)
+        with _Scope(variables, weights, values, untracked.tracked) as scope:
             loss, aux = untracked.call(fn)
-        gradients = scope.gradients(loss)
+        gradients = scope.gradients(loss, create_graph=inner)
     updates = [*scope.updates.values(), *untracked.updates]
+    if inner:
+        return loss, aux, gradients, updates
     return loss.detach(), _detached(aux), gradients, updates
 
 
@@ -45,6 +56,23 @@ def scaled(tensors, factor):
     if factor == 0:
         return [torch.zeros_like(tensor) for tensor in tensors]
     return [tensor * factor for tensor in tensors]
+
+
+def remembered(tensor, count):
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    return keras.Variable(tensor, dtype=dtype, trainable=False, autocast=False)
+
+
+def of_replicas(variable):
+    return keras.ops.convert_to_numpy(variable)[np.newaxis]
+
+
+def assign_to_replicas(variable, values):
+    variable.assign(values[0])
+
+
+def replica_index():
+    return 0
 
 
 def check_reach(model, predict, variables, gradients):
@@ -100,9 +128,8 @@ class _Scope(keras.StatelessScope):
     layer assigns in `call` (spectral normalization does) is the sum over both values.
     """
 
-    def __init__(self, variables, weights, state):
-        weights = [w.detach().requires_grad_() for w in weights]
-        super().__init__([*zip(variables, weights), *state], collect_losses=True)
+    def __init__(self, variables, weights, values, state):
+        super().__init__([*zip(variables, values), *state], collect_losses=True)
         self.sources = {id(v): [w] for v, w in zip(variables, weights)}
         self.updates = {}
 
@@ -115,12 +142,14 @@ class _Scope(keras.StatelessScope):
             self.sources[id(variable)].append(value)
         super().add_update((variable, value))
 
-    def gradients(self, loss):
+    def gradients(self, loss, create_graph):
         sources = list(self.sources.values())
         values = [value for values in sources for value in values]
         if not values:
             return []
-        gradients = iter(torch.autograd.grad(loss, values, allow_unused=True))
+        gradients = iter(
+            torch.autograd.grad(loss, values, allow_unused=True, create_graph=create_graph)
+        )
         return [_total([next(gradients) for _ in values]) for values in sources]
 
 

@@ -58,6 +58,14 @@ def scale_loss(model, loss):
     return loss if model.optimizer is None else model.optimizer.scale_loss(loss)
 
 
+def gradient_scale(model):
+    """What the loss is multiplied by when its gradient is taken: a tensor, or `1.0`."""
+    one = keras.ops.ones(())
+    replicas = unscale_loss_for_distribution(one)
+    scale = scale_loss(model, 1.0)
+    return scale if replicas is one else scale / replicas
+
+
 def layers(model):
     """The model and all layers in it, however deep."""
     return model._flatten_layers()

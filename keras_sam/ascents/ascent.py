@@ -1,0 +1,104 @@
+"""What all ascents have in common, and the plainest of them."""
+
+import keras
+
+from keras_sam.ascents.selection import Selection
+from keras_sam.norms import steepest
+
+
+@keras.saving.register_keras_serializable("keras_sam")
+class Ascent:
+    """From the weights and a gradient to a perturbation.
+
+        eps = rho * d / ||d||_2,  d = direction(g)
+
+    A variant overrides `__call__`, where it perturbs otherwise, or `direction`, where
+    another way leads up. One that remembers gives the tensors to begin with in `init`,
+    and their new values in `remember`: it assigns nothing itself. What it remembers is
+    saved and resumed with the model, and is each replica's own.
+
+    All lists of tensors are parallel to the weights that are perturbed. A weight without
+    a gradient has one of zeros.
+
+    Args:
+        variables: Which weights to perturb, the norm being over those alone: a layer
+            class, a regular expression that is searched in the path of a variable, a
+            callable from a variable to a bool, or a list of these, of which one has to
+            hold. Defaults to `None`, for all.
+
+    Attributes:
+        needs_gradient: Bool. Whether the perturbation depends on this step's gradient. If
+            no part of the step does, it takes one pass, at w + eps.
+        steps: Integer `> 0`, the number of gradients that a perturbation takes.
+
+    Raises:
+        ValueError: if `variables` is of another kind; in training, if it selects no weight.
+
+    Example:
+
+    >>> class Sign(keras_sam.ascents.Ascent):
+    ...     def __call__(self, weights, gradients, rho):
+    ...         return [rho * keras.ops.sign(g) for g in gradients]
+    >>> inputs = keras.Input((8,))
+    >>> outputs = keras.layers.Dense(1)(inputs)
+    >>> model = keras_sam.SAMModel(inputs, outputs, ascent=Sign(variables="kernel"))
+
+    Reference:
+        - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), Eq. 2
+        - [Mueller et al., 2023](https://arxiv.org/abs/2306.04226) for the normalization
+          layers alone: `variables=keras.layers.BatchNormalization`
+    """
+
+    needs_gradient = True
+    steps = 1
+
+    def __init__(self, variables=None):
+        self.variables = variables if variables is None else Selection.of(variables)
+
+    def build(self, variables):
+        """Called with the list of Keras variables to perturb, before they are."""
+
+    def init(self, weights):
+        """What to remember at first: a list of tensors."""
+        return []
+
+    def remember(self, gradients, memory):
+        """What to remember after this step's gradient: at w, if one is taken there."""
+        return memory
+
+    def direction(self, gradients, memory):
+        """Which way is up.
+
+        Args:
+            gradients: List of tensors; `None` where `needs_gradient` is False.
+            memory: List of tensors. This step's gradient is in it already, if the
+                direction needs it.
+
+        Returns:
+            List of tensors, shapes and dtypes as the weights.
+        """
+        return gradients
+
+    def __call__(self, weights, gradients, rho):
+        """The perturbation of each weight.
+
+        Args:
+            weights: List of tensors.
+            gradients: List of tensors, the direction.
+            rho: Float or scalar tensor `>= 0`. Radius of the ball, in weight units.
+
+        Returns:
+            List of tensors, shapes and dtypes as `gradients`.
+        """
+        return steepest(gradients, rho)
+
+    def project(self, perturbation, rho):
+        """Back to the ball of radius rho, after another of several `steps`."""
+        raise NotImplementedError
+
+    def get_config(self):
+        return {"variables": self.variables}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**keras.saving.deserialize_keras_object(config))
