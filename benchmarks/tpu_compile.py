@@ -34,7 +34,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_multi_enum("network", ["cnn"], ["cnn", "transformer"], "What is trained.")
 flags.DEFINE_multi_string("topology", ["v5e:2x2"], "TPU topologies.")
 flags.DEFINE_multi_string(
-    "step", ["plain", "sam", "below", "above", "global"], "Steps to compile."
+    "step",
+    ["plain", "sam", "below", "above", "global", "quarter", "every"],
+    "Steps to compile.",
 )
 flags.DEFINE_float("effort", -1.0, "The compiler's, -1 for the lowest and 0 for its own.")
 flags.DEFINE_bool("json", False, "Print a dict a line, and no table.")
@@ -84,8 +86,15 @@ def transformer(width=768):
 NETWORKS = {"cnn": (cnn, 64), "transformer": (transformer, 32)}
 
 
-def group_size(step, n):
-    return {"sam": None, "below": n // 4, "above": 2 * n, "global": "global"}[step]
+def settings(step, n):
+    return {
+        "sam": {},
+        "below": {"m": n // 4},
+        "above": {"m": 2 * n},
+        "global": {"m": "global"},
+        "quarter": {"schedule": keras_sam.schedules.Fraction(0.25)},
+        "every": {"schedule": keras_sam.schedules.Every(5)},
+    }[step]
 
 
 def compiled(model, n, topology):
@@ -158,7 +167,7 @@ def rows(network, topologies, steps):
     for topology, step in itertools.product(topologies, steps):
         model = plain
         if step != "plain":
-            model = keras_sam.SAMModel.from_model(plain, m=group_size(step, n))
+            model = keras_sam.SAMModel.from_model(plain, **settings(step, n))
         row = {"network": network, "topology": topology, "step": step}
         row["weight_bytes"] = sum(4 * math.prod(v.shape) for v in plain.trainable_variables)
         yield row | measure(compiled(model, n, topology))

@@ -86,3 +86,22 @@ def test_groups():
     assert result.returncode == 0, result.stderr
     for m in (8, 4):
         assert f"| cnn | graph | {m} |" in result.stdout
+
+
+@only_on("tensorflow", "It is the same on all backends.")
+def test_cost_of_generalization(tmp_path):
+    results, picture = tmp_path / "results.json", tmp_path / "picture.png"
+    flags = "--epochs=8", "--seeds=2", "--tuning_seeds=1", "--method=LastStep"
+    small = "--task=few", "--examples=32", f"--results={results}", f"--picture={picture}"
+    result = run("benchmarks/cost_of_generalization.py", *flags, *small)
+    assert result.returncode == 0, result.stderr
+    assert "\n| LastStep |" in result.stdout
+    again = run(
+        "benchmarks/cost_of_generalization.py",
+        "--norun",
+        str(results),
+        f"--picture={picture}",
+    )
+    assert again.returncode == 0, again.stderr
+    assert again.stdout in result.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
