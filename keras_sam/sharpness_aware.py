@@ -1,17 +1,14 @@
 """The mixin that makes a Keras model class sharpness-aware."""
 
-import inspect
-
-import keras
-
-from keras_sam import _backend, seeds
+from keras_sam import _backend
 from keras_sam._backend import trainer
 from keras_sam.epochs import counting
-from keras_sam.settings import SETTINGS, Settings
+from keras_sam.saving import Saved
+from keras_sam.settings import Settings
 from keras_sam.train_step import train_step
 
 
-class SharpnessAware(_backend.Fit):
+class SharpnessAware(Saved, _backend.Fit):
     """Makes a model class train with sharpness-aware minimization (SAM).
 
         eps = rho * g / ||g||_2,  g = gradient of L(w)
@@ -131,11 +128,6 @@ class SharpnessAware(_backend.Fit):
         return self._sharpness_aware.second_order
 
     @property
-    def _memory(self):
-        """Found by Keras when it saves the model."""
-        return self._sharpness_aware.memory
-
-    @property
     def _needs_batch_size(self):
         settings = self._sharpness_aware
         return settings.m.examples is not None and not settings.evaluating
@@ -199,41 +191,3 @@ class SharpnessAware(_backend.Fit):
         # A list has to stay the plain model's: code unpacks it by position.
         logs.pop(self._sharpness_aware.sharpness.name, None)
         return trainer.flatten_logs(self, logs)
-
-    def save_assets(self, dir_path):
-        if hasattr(super(), "save_assets"):
-            super().save_assets(dir_path)
-        seeds.save(self, dir_path)
-
-    def load_assets(self, dir_path):
-        if hasattr(super(), "load_assets"):
-            super().load_assets(dir_path)
-        seeds.load(self, dir_path)
-
-    def get_config(self):
-        settings = self._sharpness_aware.get_config()
-        if "from_model" in settings:
-            return settings
-        inherited = super().get_config
-        if type(self).get_config is not SharpnessAware.get_config:
-            return {**inherited(), **settings}
-        # Keras makes the config of a class that has no `get_config` of its own, or says
-        # why it cannot. For that, it has to find the one that it gave the class.
-        vars(self)["get_config"] = inherited
-        try:
-            return {**inherited(), **settings}
-        finally:
-            del vars(self)["get_config"]
-
-    @classmethod
-    def from_config(cls, config, **kwargs):
-        settings = keras.saving.deserialize_keras_object(
-            {name: config[name] for name in SETTINGS if name in config}
-        )
-        # Not every class passes them on, so they are also set afterwards.
-        accepted = inspect.signature(cls.__init__).parameters
-        config = {k: v for k, v in config.items() if k not in SETTINGS}
-        config |= {k: v for k, v in settings.items() if k in accepted}
-        model = super().from_config(config, **kwargs)
-        model._sharpness_aware.update(**settings)
-        return model

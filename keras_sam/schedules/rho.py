@@ -55,7 +55,7 @@ class RhoByLearningRate:
         return ops.maximum(rho, 0.0)  # Below `lr_min`, in a warm-up.
 
     def get_config(self):
-        return vars(self)
+        return dict(vars(self))
 
     @classmethod
     def from_config(cls, config):
