@@ -99,8 +99,8 @@ VARIANTS = {
     "between": ({"schedule": schedules.Between(1, 3)}, by_hand.between(1, 3)),
     "late": ({"schedule": schedules.Between(3)}, by_hand.between(3, INF)),
     "adaptive schedule": (
-        {"schedule": schedules.Adaptive(c=0.1, decay=0.5)},
-        lambda: by_hand.adaptive_schedule(0.1, 0.5),
+        {"schedule": schedules.Adaptive(c=0.2, decay=0.7)},
+        lambda: by_hand.adaptive_schedule(0.2, 0.7),
     ),
     "fraction": (
         {"schedule": schedules.Fraction(0.4)},
@@ -146,3 +146,65 @@ def test_second_order(mode, schedule):
         w = w - RATE * (g if schedule and t % 2 else composite)
         model.train_on_batch(x, y)
     np.testing.assert_allclose(flat(model.trainable_weights), w, rtol=1e-11)
+
+
+@pytest.mark.parametrize("mode", long_if_eager(MODES))
+def test_second_order_and_several_steps_by_a_part_of_the_batch(mode):
+    x, y, _ = data()
+    y = y[:, :1]
+    hessian, some = 2 * x.T @ x / len(x), 2 * x[:3].T @ x[:3] / 3
+
+    def gradient(w, rows=slice(None)):
+        return 2 * x[rows].T @ (x[rows] @ w - y[rows, 0]) / len(x[rows])
+
+    half = schedules.Fraction(0.5)
+    for second_order in (True, False):
+        steps = {} if second_order else {"ascent": ascents.LpBall(steps=2)}
+        model = quadratic(second_order, schedule=half, **steps)
+        model.compile(keras.optimizers.SGD(RATE), "mse", **mode)
+        w = flat(model.trainable_weights)
+        g = gradient(w, slice(0, 3))
+        eps = RHO * by_hand.unit(g)
+        if second_order:
+            project = np.eye(4) - np.outer(by_hand.unit(g), by_hand.unit(g))
+            s = gradient(w) + hessian @ eps
+            expected = s + RHO / by_hand.norm(g) * some @ project @ s
+        else:
+            eps = eps + RHO * by_hand.unit(gradient(w + eps, slice(0, 3)))
+            eps = eps * min(1, RHO / by_hand.norm(eps))
+            expected = gradient(w + eps)
+        model.train_on_batch(x, y)
+        actual = flat(model.trainable_weights)
+        np.testing.assert_allclose(actual, w - RATE * expected, rtol=1e-11)
+
+
+def test_between_epochs():
+    """Two steps an epoch, of which the second one climbs."""
+    x, y, _ = data(8)
+    make = [
+        lambda: {"schedule": schedules.Between(1, 2, unit="epochs")},
+        lambda: {"schedule": schedules.Between(2, 4)},
+    ]
+    results = []
+    for settings in make:
+        keras.utils.set_random_seed(0)
+        model = keras_sam.SAMModel(*network(), rho=RHO, **settings())
+        model.compile(keras.optimizers.SGD(RATE), "mse")
+        model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0)
+        results.append(flat(model.trainable_weights))
+    np.testing.assert_array_equal(*results)
+
+
+def test_adaptive_decides_by_mean_and_deviation():
+    schedule = schedules.Adaptive(c=0.2, decay=0.7)
+    memory, mean, variance = schedule.init([]), 0.0, 0.0
+    decisions = []
+    for square in np.random.default_rng(0).uniform(0.5, 2, 30):
+        gradient = keras.ops.convert_to_tensor(np.full(4, (square / 4) ** 0.5))
+        climbs, memory = schedule.climbs(None, [gradient], memory)
+        mean = 0.7 * mean + 0.3 * square
+        variance = 0.7 * variance + 0.3 * (square - mean) ** 2
+        decisions.append(bool(climbs))
+        assert decisions[-1] == (square >= mean + 0.2 * variance**0.5)
+        np.testing.assert_allclose([array(v) for v in memory], [mean, variance], rtol=1e-5)
+    assert {*decisions} == {True, False}
