@@ -162,7 +162,9 @@ def replica_index():
 
 
 @contextlib.contextmanager
+@tf.autograph.experimental.do_not_convert
 def model_scope(model):
+    """Out of the graph of a step that is being traced, where nothing could be kept."""
     with tf.init_scope(), model.distribute_strategy.scope():
         yield
 

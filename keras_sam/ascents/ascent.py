@@ -57,6 +57,7 @@ class Ascent:
 
     def build(self, variables):
         """Called with the list of Keras variables to perturb, before they are."""
+        return  # AutoGraph, in a `tf.function` of the user's, wants more than a docstring.
 
     def init(self, weights):
         """What to remember at first: a list of tensors."""
