@@ -208,3 +208,16 @@ def test_adaptive_decides_by_mean_and_deviation():
         assert decisions[-1] == (square >= mean + 0.2 * variance**0.5)
         np.testing.assert_allclose([array(v) for v in memory], [mean, variance], rtol=1e-5)
     assert {*decisions} == {True, False}
+
+
+def test_second_order_goes_through_an_average():
+    """From an average of 0, Friendly SAM's direction is the gradient's, at every w."""
+    x, y, _ = data()
+    results = []
+    for ascent in (ascents.LpBall(), ascents.Friendly(0.5, 0.8)):
+        keras.utils.set_random_seed(0)
+        model = quadratic(True, ascent=ascent)
+        model.compile(keras.optimizers.SGD(RATE), "mse")
+        model.train_on_batch(x, y[:, :1])
+        results.append(flat(model.trainable_weights))
+    np.testing.assert_allclose(*results, rtol=1e-11)
