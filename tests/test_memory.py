@@ -8,7 +8,7 @@ import pytest
 
 import keras_sam
 from keras_sam import _backend, ascents, descents, schedules
-from tests.conftest import BACKEND, array, assert_identical, classify
+from tests.conftest import BACKEND, array, assert_identical, classify, only_on
 
 pytestmark = pytest.mark.skipif(
     BACKEND == "torch", reason="Keras trains on one device on PyTorch"
@@ -186,3 +186,19 @@ def test_random_directions_of_replicas_differ():
         train(model, *data(1), REPLICAS * LOCAL)
     assert len(seen) == REPLICAS
     assert not np.allclose(array(seen[0]), array(seen[1]))
+
+
+@only_on("tensorflow", "Strategies are TensorFlow's.")
+def test_it_cannot_begin_in_a_loop_on_replicas():
+    import tensorflow as tf
+
+    x, y = data(1)
+    with replicated():
+        model = make("averaged")
+        strategy = tf.distribute.get_strategy()
+    batch = tf.constant(x), tf.constant(y)
+    with pytest.raises(ValueError, match="Use `fit` or `train_on_batch`"):
+        strategy.run(model.train_step, args=(batch,))
+    train(model, x, y, REPLICAS * LOCAL)
+    strategy.run(model.train_step, args=(batch,))
+    assert len(memory(model)[0]) == REPLICAS

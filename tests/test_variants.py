@@ -221,3 +221,11 @@ def test_second_order_goes_through_an_average():
         model.train_on_batch(x, y[:, :1])
         results.append(flat(model.trainable_weights))
     np.testing.assert_allclose(*results, rtol=1e-11)
+
+
+def test_second_order_without_a_gradient():
+    model = quadratic(True)
+    model.compile(keras.optimizers.SGD(RATE), "mse")
+    before = flat(model.trainable_weights)
+    model.train_on_batch(np.zeros((3, 4)), np.ones((3, 1)))
+    np.testing.assert_array_equal(flat(model.trainable_weights), before)

@@ -133,6 +133,12 @@ def apply(optimizer, gradients, variables):
 
 
 def remembered(tensor, count):
+    if _in_replica():
+        raise ValueError(
+            "An ascent or a schedule that remembers cannot begin to in a training loop of "
+            "your own that runs on replicas: they cannot make variables. Use `fit` or "
+            "`train_on_batch`, or call one of them before the loop."
+        )
     floating = tensor.dtype.is_floating
     return keras.Variable(
         tensor,
@@ -154,7 +160,10 @@ def assign_to_replicas(variable, values):
 
 
 def _copies(variable):
-    return tf.distribute.get_strategy().experimental_local_results(variable.value)
+    """Also outside of the strategy's scope, where the variable has the mean of them."""
+    value = variable.value
+    strategy = getattr(value, "distribute_strategy", tf.distribute.get_strategy())
+    return strategy.experimental_local_results(value)
 
 
 def replica_index():
@@ -165,8 +174,15 @@ def replica_index():
 @tf.autograph.experimental.do_not_convert
 def model_scope(model):
     """Out of the graph of a step that is being traced, where nothing could be kept."""
-    with tf.init_scope(), model.distribute_strategy.scope():
+    with contextlib.ExitStack() as stack:
+        if not _in_replica():
+            stack.enter_context(model.distribute_strategy.scope())
+        stack.enter_context(tf.init_scope())
         yield
+
+
+def _in_replica():
+    return tf.distribute.has_strategy() and not tf.distribute.in_cross_replica_context()
 
 
 class _Scope(keras.StatelessScope):
