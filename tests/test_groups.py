@@ -14,6 +14,7 @@ from tests.conftest import (
     assert_identical,
     classify,
     cnn,
+    long_if_eager,
     only_on,
     state,
 )
@@ -102,7 +103,7 @@ def rich_data(n):
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 @pytest.mark.parametrize("n, m", [(8, 4), (7, 3), (4, 1)])
-@pytest.mark.parametrize("mode", MODES[:2])
+@pytest.mark.parametrize("mode", long_if_eager(MODES[:2]))
 def test_a_step_is_the_mean_of_the_steps_of_its_groups(float64, n, m, mode):
     def step(m, rows, before=None):
         batch = keras.tree.map_structure(lambda a: a[rows], rich_data(n))
@@ -132,7 +133,7 @@ def test_a_step_is_the_mean_of_the_steps_of_its_groups(float64, n, m, mode):
     np.testing.assert_allclose(logs, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", long_if_eager(MODES))
 def test_m_of_the_batch_is_the_whole_batch_bit_for_bit(images, literal_graphs, mode):
     # The last batch has 2 examples: one group.
     runs = []

@@ -68,7 +68,13 @@ def fit(x, y=None, **kwargs):
     return lambda model: model.fit(x, y, **kwargs).history
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("sgd", "adamw") else pytest.mark.slow)
+        for name in OPTIMIZERS
+    ],
+)
 def test_every_optimizer(images, name):
     assert_like_plain(lambda cls: classify(cls(*cnn()), OPTIMIZERS[name]()), fit(*images))
 

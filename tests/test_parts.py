@@ -340,19 +340,19 @@ def test_epochs_are_those_of_fit():
     assert [value != 0 for value in history["sharpness"]] == [False, False, True, False]
 
 
-@pytest.mark.parametrize("name", ["steps that are plain", "groups"])
-def test_with_groups(name):
-    """m of the whole batch is the step without groups; smaller ones train."""
-    for ascent, descent, schedule in PRODUCT[::17]:
-        results = []
-        for m in (None, 8) if name != "groups" else (4, 4):
-            keras.utils.set_random_seed(1)
-            model = keras_sam.SAMModel(*small(), m=m, **parts(ascent, descent, schedule))
-            classify(model, **({} if BACKEND == "torch" else {"run_eagerly": True}))
-            model.fit(*rows(16), batch_size=8, shuffle=False, verbose=0)
-            results.append(state(model))
-        assert_identical(results[1], results[0])
-        assert all(np.isfinite(w).all() for w in results[0])
+@pytest.mark.parametrize("ascent, descent, schedule", PRODUCT[::45])
+def test_with_groups(ascent, descent, schedule):
+    """m of the whole batch is the step without groups, and a smaller one is another."""
+    results = []
+    for m in (None, 8, 4):
+        keras.utils.set_random_seed(1)
+        model = keras_sam.SAMModel(*small(), m=m, **parts(ascent, descent, schedule))
+        classify(model, **({"run_eagerly": True} if BACKEND == "tensorflow" else {}))
+        model.fit(*rows(16), batch_size=8, shuffle=False, verbose=0)
+        results.append(state(model))
+    assert_identical(results[1], results[0])
+    assert all(np.isfinite(w).all() for w in results[2])
+    assert not np.array_equal(results[2][0], results[0][0])
 
 
 def test_a_weight_without_a_gradient_has_one_of_zeros_and_stays():

@@ -12,7 +12,13 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import assert_identical, assert_like_plain, classify, random_images
+from tests.conftest import (
+    assert_identical,
+    assert_like_plain,
+    classify,
+    long_if_eager,
+    random_images,
+)
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(
@@ -60,7 +66,7 @@ def trainable(model):
     return [keras.ops.convert_to_numpy(v) for v in model.trainable_weights]
 
 
-@pytest.mark.parametrize("mode", [{}, {"run_eagerly": True}])
+@pytest.mark.parametrize("mode", long_if_eager([{}, {"run_eagerly": True}]))
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_one_device_with_m(batches, replicas, mode, literal_graphs):
     strategy = mirrored(replicas)
