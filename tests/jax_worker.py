@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import keras_sam
 from tests.conftest import array, classify, random_images
-from tests.test_distribution import BATCH, network
+from tests.jax_devices import BATCH, network
 
 
 def main(index, processes, address, m, folder):

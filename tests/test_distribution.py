@@ -9,73 +9,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
 import keras_sam
-from tests.conftest import (
-    BACKEND,
-    array,
-    assert_identical,
-    classify,
-    cnn,
-    random_images,
-    state,
-)
+from tests.conftest import BACKEND, array, assert_identical, classify, cnn, state
+from tests.jax_devices import BATCH, DATA, data_parallel, fit, model_parallel, network
 
 pytestmark = pytest.mark.skipif(
     BACKEND != "jax", reason="`keras.distribution` trains on JAX only"
 )
-
-BATCH = 16
-
-
-@pytest.fixture
-def batches():
-    return random_images(3 * BATCH)
-
-
-def devices(n):
-    return [f"cpu:{i}" for i in range(n)]
-
-
-def data_parallel(n):
-    return lambda: keras.distribution.DataParallel(devices=devices(n))
-
-
-def model_parallel(shape, kernel=(None, "model"), output=None):
-    """The layer `wide` in parts along the mesh's second axis."""
-
-    def make():
-        mesh = keras.distribution.DeviceMesh(
-            shape, ("batch", "model"), devices(int(np.prod(shape)))
-        )
-        layout = keras.distribution.LayoutMap(mesh)
-        layout[".*wide/kernel"] = kernel
-        layout[".*wide/bias"] = ("model",)
-        if output is not None:
-            layout[".*wide/output"] = output
-        return keras.distribution.ModelParallel(layout_map=layout, batch_dim_name="batch")
-
-    return make
-
-
-def network():
-    """Batch norm, a seed, a metric and a regularizer; and a layer to be split."""
-    inputs, outputs = cnn()
-    wide = layers.Dense(8, activation="relu", name="wide")(layers.Dense(4)(outputs))
-    return inputs, layers.Dense(3)(wide)
-
-
-def fit(batches, distribution, m, base=keras_sam.SAMModel, epochs=2, **kwargs):
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(1)
-    keras.distribution.set_distribution(distribution and distribution())
-    settings = {} if base is keras.Model else {"rho": 0.5, "m": m}
-    model = classify(base(*network(), **settings), **kwargs)
-    history = model.fit(
-        *batches, batch_size=BATCH, epochs=epochs, shuffle=False, verbose=0
-    ).history
-    return model, history
 
 
 @pytest.fixture(autouse=True)
@@ -108,25 +49,25 @@ def assert_alike(a, b):
         (8, 8, 8),
     ],
 )
-def test_replicas_are_one_device_with_m(batches, replicas, m, alone):
-    many = fit(batches, data_parallel(replicas), m)
-    assert_alike(many, fit(batches, None, alone))
+def test_replicas_are_one_device_with_m(replicas, m, alone):
+    many = fit(DATA, data_parallel(replicas), m)
+    assert_alike(many, fit(DATA, None, alone))
     for variable in many[0].trainable_weights:
         assert len(variable.value.sharding.device_set) == replicas
 
 
-def test_it_is_so_eagerly(batches):
-    many = fit(batches, data_parallel(4), None, epochs=1, run_eagerly=True)
-    assert_alike(many, fit(batches, None, 4, epochs=1))
+def test_it_is_so_eagerly():
+    many = fit(DATA, data_parallel(4), None, epochs=1, run_eagerly=True)
+    assert_alike(many, fit(DATA, None, 4, epochs=1))
 
 
 @pytest.mark.parametrize(
     "shape, m, alone",
     [((2, 2), None, 8), ((2, 2), 4, 4), ((4, 2), 8, 8), ((2, 4), "global", None)],
 )
-def test_the_weights_of_a_parallel_model_stay_in_parts(batches, shape, m, alone):
-    many = fit(batches, model_parallel(shape), m)
-    assert_alike(many, fit(batches, None, alone))
+def test_the_weights_of_a_parallel_model_stay_in_parts(shape, m, alone):
+    many = fit(DATA, model_parallel(shape), m)
+    assert_alike(many, fit(DATA, None, alone))
     kernel = many[0].get_layer("wide").kernel.value
     assert kernel.addressable_shards[0].data.shape == (4, 8 // shape[1])
 
@@ -135,12 +76,12 @@ def test_the_weights_of_a_parallel_model_stay_in_parts(batches, shape, m, alone)
 @pytest.mark.parametrize(
     "layout", [{"output": ("batch", "model")}, {"kernel": ("batch", "model")}]
 )
-def test_layouts_along_the_batch_axis(batches, layout, m, alone):
-    many = fit(batches, model_parallel((4, 2), **layout), m)
-    assert_alike(many, fit(batches, None, alone))
+def test_layouts_along_the_batch_axis(layout, m, alone):
+    many = fit(DATA, model_parallel((4, 2), **layout), m)
+    assert_alike(many, fit(DATA, None, alone))
 
 
-def test_a_short_group_on_each_replica(batches):
+def test_a_short_group_on_each_replica():
     # m = 3 of the 4 examples on each replica: a group of 3 and one of 1. The step is the
     # mean of the replicas' steps, each taken alone.
     def moves(rows, distribution=None):
@@ -149,7 +90,7 @@ def test_a_short_group_on_each_replica(batches):
         model = keras_sam.SAMModel(*cnn(dropout=0), rho=0.5, m=3)
         classify(model, keras.optimizers.SGD(0.1))
         before = model.get_weights()
-        model.train_on_batch(*(a[rows] for a in batches))
+        model.train_on_batch(*(a[rows] for a in DATA))
         return [b - a for a, b in zip(before, model.get_weights())]
 
     many = moves(slice(16), data_parallel(4)())
@@ -158,29 +99,29 @@ def test_a_short_group_on_each_replica(batches):
 
 
 @pytest.mark.parametrize("distribution", [data_parallel(4), model_parallel((2, 2))])
-def test_without_a_perturbation_a_global_step_is_keras_own(batches, distribution):
+def test_without_a_perturbation_a_global_step_is_keras_own(distribution):
     class AtZero(keras_sam.SAMModel):
         def __init__(self, *args, rho, m):
             super().__init__(*args, rho=0.0, m="global")
 
-    model, logs = fit(batches, distribution, None, AtZero)
-    plain, expected = fit(batches, distribution, None, keras.Model)
+    model, logs = fit(DATA, distribution, None, AtZero)
+    plain, expected = fit(DATA, distribution, None, keras.Model)
     assert set(logs.pop("sharpness")) == {0.0}
     assert logs == expected
     assert_identical(state(model), state(plain))
 
 
-def test_an_m_that_cannot_be_met(batches):
+def test_an_m_that_cannot_be_met():
     message = "Received: m=24, with 4 examples on each replica and 4 replicas"
     with pytest.raises(ValueError, match=message):
-        fit(batches, data_parallel(4), 24)
+        fit(DATA, data_parallel(4), 24)
     keras.distribution.set_distribution(data_parallel(4)())
     model = classify(keras_sam.SAMModel(*network(), m=24))
     with pytest.raises(ValueError, match=message):
-        model.train_on_batch(*(a[:BATCH] for a in batches))
+        model.train_on_batch(*(a[:BATCH] for a in DATA))
 
 
-def test_a_loss_that_is_a_sum(batches):
+def test_a_loss_that_is_a_sum():
     keras.distribution.set_distribution(data_parallel(4)())
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
     for m in (None, "global"):
@@ -188,23 +129,23 @@ def test_a_loss_that_is_a_sum(batches):
         model.compile("sgd", loss)
         if m is None:
             with pytest.raises(ValueError, match=r"a mean over examples.*reduction=sum"):
-                model.fit(*batches, batch_size=BATCH, verbose=0)
+                model.fit(*DATA, batch_size=BATCH, verbose=0)
         else:
-            model.fit(*batches, batch_size=BATCH, verbose=0)
+            model.fit(*DATA, batch_size=BATCH, verbose=0)
 
 
-def test_evaluating_and_saving(batches, tmp_path):
-    model, _ = fit(batches, data_parallel(4), None)
+def test_evaluating_and_saving(tmp_path):
+    model, _ = fit(DATA, data_parallel(4), None)
     model.save(tmp_path / "model.keras")
-    expected = model.evaluate(*batches, batch_size=BATCH, verbose=0)
+    expected = model.evaluate(*DATA, batch_size=BATCH, verbose=0)
     keras.distribution.set_distribution(None)
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    alone = loaded.evaluate(*batches, batch_size=BATCH, verbose=0)
+    alone = loaded.evaluate(*DATA, batch_size=BATCH, verbose=0)
     np.testing.assert_allclose(alone, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("m, alone", [(None, 4), (8, 8)])
-def test_two_processes(batches, tmp_path, m, alone):
+def test_two_processes(tmp_path, m, alone):
     with socket.create_server(("localhost", 0)) as free:
         address = f"localhost:{free.getsockname()[1]}"
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
@@ -224,7 +165,7 @@ def test_two_processes(batches, tmp_path, m, alone):
             worker.kill()
             worker.wait()
     first, second = (dict(np.load(tmp_path / f"{i}.npz")) for i in range(2))
-    model, history = fit(batches, None, alone)
+    model, history = fit(DATA, None, alone)
     expected = {v.path: array(v) for v in model.variables} | history
     for name, value in expected.items():
         np.testing.assert_array_equal(first[name], second[name])

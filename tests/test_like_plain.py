@@ -6,19 +6,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers, ops
+from keras import layers
 
 import keras_sam
 from tests.conftest import (
     BACKEND,
-    array,
     assert_identical,
     assert_like_plain,
     classify,
     cnn,
     state,
     trained,
-    without_a_gradient,
 )
 
 OPTIMIZERS = {
@@ -160,186 +158,6 @@ def test_train_on_batch(images):
     assert np.isfinite([loss, accuracy]).all()
 
 
-def test_several_inputs_and_outputs_in_dicts():
-    def make(cls):
-        a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
-        h = layers.Dropout(0.2)(layers.Concatenate()([a, b]))
-        outputs = {"c": layers.Dense(2, name="c")(h), "d": layers.Dense(1, name="d")(h)}
-        model = cls({"a": a, "b": b}, outputs)
-        model.compile(
-            "adam",
-            {"c": "mse", "d": "mae"},
-            loss_weights={"c": 0.3, "d": 2.0},
-            metrics={"d": ["mse"]},
-        )
-        return model
-
-    rng = np.random.default_rng(0)
-    x = {"a": rng.normal(size=(40, 4)), "b": rng.normal(size=(40, 3))}
-    y = {"c": rng.normal(size=(40, 2)), "d": rng.normal(size=(40, 1))}
-    weight = {"c": rng.uniform(size=40), "d": rng.uniform(size=40)}
-    assert_like_plain(make, fit(x, y, sample_weight=weight))
-
-
-@pytest.mark.slow
-def test_embedding_masking_and_recurrence():
-    def make(cls):
-        inputs = keras.Input((7,), dtype="int32")
-        x = layers.Embedding(11, 6, mask_zero=True)(inputs)
-        x = layers.Bidirectional(layers.LSTM(5, dropout=0.2, recurrent_dropout=0.2))(x)
-        return classify(cls(inputs, layers.Dense(3)(x)), "adam")
-
-    rng = np.random.default_rng(0)
-    assert_like_plain(make, fit(rng.integers(0, 11, (40, 7)), rng.integers(0, 3, 40)))
-
-
-@pytest.mark.skipif(BACKEND == "torch", reason="Plain Keras fails: it writes a state.")
-@pytest.mark.parametrize("mode", sorted(MODES.keys() & ROUNDING.keys()))
-def test_stateful_recurrence(mode):
-    def make(cls):
-        inputs = keras.Input(batch_shape=(8, 5, 4))
-        x = layers.GRU(6, stateful=True)(inputs)
-        return classify(cls(inputs, layers.Dense(3)(x)), **MODES[mode])
-
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(32, 5, 4)), rng.integers(0, 3, 32)
-    train = fit(x, y, batch_size=8, shuffle=False)
-    model = assert_like_plain(make, train, ROUNDING[mode])
-    if BACKEND != "jax":  # There, Keras's `fit` forgets the states.
-        assert np.any(array(model.layers[1].states[0]))
-
-
-class GlobalNoise(layers.Layer):
-    """Draws from Keras's global seed, and would freeze if nobody moved it."""
-
-    def call(self, x, training=None):
-        return x + keras.random.normal(ops.shape(x)) if training else x
-
-
-@pytest.mark.parametrize("mode", sorted(MODES.keys() & ROUNDING.keys()))
-def test_global_seed(images, mode):
-    if (BACKEND, mode) == ("jax", "jit"):
-        pytest.skip("Keras has an error for it there.")
-
-    def make(cls):
-        inputs, outputs = cnn()
-        return classify(cls(inputs, GlobalNoise()(outputs)), **MODES[mode])
-
-    model = assert_like_plain(make, fit(*images), ROUNDING[mode])
-    first, second = (array(model(images[0], training=True)) for _ in range(2))
-    assert np.any(first != second)
-
-
-class Extras(layers.Layer):
-    """A loss, a metric and a seed of its own."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.seed = keras.random.SeedGenerator(3)
-        self.mean = keras.metrics.Mean(name="extra")
-
-    def call(self, x):
-        self.add_loss(0.1 * ops.mean(ops.square(x)))
-        if BACKEND != "jax":  # There, plain Keras fails with a layer's metric.
-            self.mean.update_state(ops.mean(x))
-        return x + keras.random.normal(ops.shape(x), seed=self.seed)
-
-
-def test_losses_and_metrics_of_layers(images):
-    def make(cls):
-        inputs, outputs = cnn()
-        x = layers.Dense(5, activity_regularizer="l2", bias_regularizer="l1")(outputs)
-        return classify(cls(inputs, layers.Dense(3)(Extras()(x))))
-
-    assert_like_plain(make, fit(*images))
-
-
-@pytest.mark.parametrize("takes_training", [True, False])
-def test_overridden_compute_loss(images, takes_training):
-    def make(cls):
-        class Own(cls):
-            def __init__(self):
-                super().__init__()
-                self.dense = layers.Dense(3)
-                self.own = keras.metrics.Mean(name="own")
-
-            def call(self, x):
-                return self.dense(layers.Flatten()(x))
-
-            if takes_training:
-
-                def compute_loss(self, x, y, y_pred, sample_weight, training=True):
-                    return self.of(y, y_pred)
-
-            else:
-
-                def compute_loss(self, x, y, y_pred, sample_weight):
-                    return self.of(y, y_pred)
-
-            def of(self, y, y_pred):
-                loss = keras.losses.sparse_categorical_crossentropy(
-                    y, y_pred, from_logits=True
-                )
-                self.own.update_state(loss)
-                return ops.mean(loss)
-
-            def reset_metrics(self):
-                self.own.reset_state()
-
-            @property
-            def metrics(self):
-                return [self.own]
-
-        model = Own()
-        model.compile("adam")
-        return model
-
-    assert_like_plain(make, fit(*images))
-
-
-def test_frozen_layers_and_weights_without_a_gradient(images):
-    def make(cls):
-        class Net(cls):
-            def __init__(self):
-                super().__init__()
-                self.frozen = layers.Dense(6, trainable=False)
-                self.norm = layers.BatchNormalization(trainable=False)
-                self.dense = layers.Dense(3)
-                self.unused = self.add_weight(shape=(2,), name="unused")
-
-            def call(self, x):
-                return self.dense(self.norm(self.frozen(layers.Flatten()(x))))
-
-        return classify(Net())
-
-    with without_a_gradient():
-        assert_like_plain(make, fit(*images))
-
-
-def test_a_layer_that_assigns_its_weights(images):
-    def make(cls):
-        inputs = keras.Input((8, 8, 1))
-        x = layers.SpectralNormalization(layers.Conv2D(4, 3))(inputs)
-        x = layers.Flatten()(x)
-        return classify(cls(inputs, layers.SpectralNormalization(layers.Dense(3))(x)))
-
-    assert_like_plain(make, fit(*images))
-
-
-@pytest.mark.slow
-def test_attention_and_noise(images):
-    def make(cls):
-        inputs = keras.Input((8, 8, 1))
-        x = layers.RandomTranslation(0.1, 0.1)(layers.RandomFlip()(inputs))
-        x = layers.GaussianNoise(0.1)(layers.Reshape((8, 8))(x))
-        x = layers.MultiHeadAttention(2, 4, dropout=0.1)(x, x)
-        x = layers.LayerNormalization()(x)
-        x = layers.TimeDistributed(layers.Dropout(0.1))(x)
-        return classify(cls(inputs, layers.Dense(3)(layers.Flatten()(x))), "adam")
-
-    assert_like_plain(make, fit(*images))
-
-
 @pytest.mark.slow
 def test_float8():
     def make(cls):
@@ -355,24 +173,3 @@ def test_float8():
     # The scales follow the clean pass, whatever rho is; nothing else moves at this rate.
     model, _ = trained(lambda: make(functools.partial(keras_sam.SAMModel, rho=10.0)), train)
     assert_identical(state(model), plain)
-
-
-def test_a_model_that_fit_builds(images):
-    def make(cls):
-        class Net(cls):
-            def __init__(self):
-                super().__init__()
-                self.stack = keras.Sequential(
-                    [layers.Flatten(), layers.Dense(5), layers.BatchNormalization()]
-                )
-                self.head = layers.Dense(3)
-
-            def call(self, x, training=None):
-                return self.head(self.stack(x, training=training))
-
-        return classify(Net())
-
-    for mode in MODES.keys() & {"graph", "eager"}:
-        assert_like_plain(
-            lambda cls, mode=mode: classify(make(cls), **MODES[mode]), fit(*images)
-        )

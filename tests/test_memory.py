@@ -5,10 +5,13 @@ import contextlib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_sam
 from keras_sam import _backend, ascents, descents, schedules
 from tests.conftest import BACKEND, array, assert_identical, classify, only_on
+from tests.jax_devices import data_parallel
+from tests.replicas import mirrored
 
 pytestmark = pytest.mark.skipif(
     BACKEND == "torch", reason="Keras trains on one device on PyTorch"
@@ -37,24 +40,15 @@ def data(steps=4):
 
 @contextlib.contextmanager
 def replicated(count=REPLICAS):
-    devices = [f"cpu:{i}" for i in range(count)]
-    if BACKEND == "jax":
-        keras.distribution.set_distribution(
-            keras.distribution.DataParallel(devices=devices)
-        )
-        try:
+    if BACKEND == "tensorflow":
+        with mirrored(count).scope():
             yield
-        finally:
-            keras.distribution.set_distribution(None)
         return
-    import tensorflow as tf
-
-    strategy = tf.distribute.MirroredStrategy(
-        [device.upper() for device in devices],
-        cross_device_ops=tf.distribute.ReductionToOneDevice(),
-    )
-    with strategy.scope():
+    keras.distribution.set_distribution(data_parallel(count)())
+    try:
         yield
+    finally:
+        keras.distribution.set_distribution(None)
 
 
 def make(name, rate=0.1, m=None, **kwargs):
@@ -190,8 +184,6 @@ def test_random_directions_of_replicas_differ():
 
 @only_on("tensorflow", "Strategies are TensorFlow's.")
 def test_it_cannot_begin_in_a_loop_on_replicas():
-    import tensorflow as tf
-
     x, y = data(1)
     with replicated():
         model = make("averaged")

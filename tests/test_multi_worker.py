@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import random_images
-from tests.test_strategies import BATCH, fit, network
+from tests.replicas import BATCH, fit, network
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="`tf.distribute` is TensorFlow's"

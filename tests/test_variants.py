@@ -121,63 +121,6 @@ def test_by_hand(variant, mode):
     np.testing.assert_allclose(flat(model.trainable_weights), expected, rtol=1e-11)
 
 
-def quadratic(second_order, **parts):
-    inputs = keras.Input((4,))
-    outputs = keras.layers.Dense(1, use_bias=False)(inputs)
-    model = keras_sam.SAMModel(inputs, outputs, rho=RHO, second_order=second_order, **parts)
-    return model
-
-
-@pytest.mark.parametrize("mode", long_if_eager(MODES))
-@pytest.mark.parametrize("schedule", [None, schedules.Every(2)])
-def test_second_order(mode, schedule):
-    """The loss is a quadratic, of which the gradient of eps is known."""
-    model = quadratic(True, schedule=schedule)
-    model.compile(keras.optimizers.SGD(RATE), "mse", **mode)
-    x, y, _ = data()
-    y = y[:, :1]
-    hessian = 2 * x.T @ x / len(x)
-    w = flat(model.trainable_weights)
-    for t in range(3):
-        g = 2 * x.T @ (x @ w - y[:, 0]) / len(x)
-        s = g + hessian @ (RHO * by_hand.unit(g))
-        project = np.eye(4) - np.outer(by_hand.unit(g), by_hand.unit(g))
-        composite = s + RHO / by_hand.norm(g) * hessian @ project @ s
-        w = w - RATE * (g if schedule and t % 2 else composite)
-        model.train_on_batch(x, y)
-    np.testing.assert_allclose(flat(model.trainable_weights), w, rtol=1e-11)
-
-
-@pytest.mark.parametrize("mode", long_if_eager(MODES))
-def test_second_order_and_several_steps_by_a_part_of_the_batch(mode):
-    x, y, _ = data()
-    y = y[:, :1]
-    hessian, some = 2 * x.T @ x / len(x), 2 * x[:3].T @ x[:3] / 3
-
-    def gradient(w, rows=slice(None)):
-        return 2 * x[rows].T @ (x[rows] @ w - y[rows, 0]) / len(x[rows])
-
-    half = schedules.Fraction(0.5)
-    for second_order in (True, False):
-        steps = {} if second_order else {"ascent": ascents.LpBall(steps=2)}
-        model = quadratic(second_order, schedule=half, **steps)
-        model.compile(keras.optimizers.SGD(RATE), "mse", **mode)
-        w = flat(model.trainable_weights)
-        g = gradient(w, slice(0, 3))
-        eps = RHO * by_hand.unit(g)
-        if second_order:
-            project = np.eye(4) - np.outer(by_hand.unit(g), by_hand.unit(g))
-            s = gradient(w) + hessian @ eps
-            expected = s + RHO / by_hand.norm(g) * some @ project @ s
-        else:
-            eps = eps + RHO * by_hand.unit(gradient(w + eps, slice(0, 3)))
-            eps = eps * min(1, RHO / by_hand.norm(eps))
-            expected = gradient(w + eps)
-        model.train_on_batch(x, y)
-        actual = flat(model.trainable_weights)
-        np.testing.assert_allclose(actual, w - RATE * expected, rtol=1e-11)
-
-
 def test_between_epochs():
     """Two steps an epoch, of which the second one climbs."""
     x, y, _ = data(8)
@@ -208,24 +151,3 @@ def test_adaptive_decides_by_mean_and_deviation():
         assert decisions[-1] == (square >= mean + 0.2 * variance**0.5)
         np.testing.assert_allclose([array(v) for v in memory], [mean, variance], rtol=1e-5)
     assert {*decisions} == {True, False}
-
-
-def test_second_order_goes_through_an_average():
-    """From an average of 0, Friendly SAM's direction is the gradient's, at every w."""
-    x, y, _ = data()
-    results = []
-    for ascent in (ascents.LpBall(), ascents.Friendly(0.5, 0.8)):
-        keras.utils.set_random_seed(0)
-        model = quadratic(True, ascent=ascent)
-        model.compile(keras.optimizers.SGD(RATE), "mse")
-        model.train_on_batch(x, y[:, :1])
-        results.append(flat(model.trainable_weights))
-    np.testing.assert_allclose(*results, rtol=1e-11)
-
-
-def test_second_order_without_a_gradient():
-    model = quadratic(True)
-    model.compile(keras.optimizers.SGD(RATE), "mse")
-    before = flat(model.trainable_weights)
-    model.train_on_batch(np.zeros((3, 4)), np.ones((3, 1)))
-    np.testing.assert_array_equal(flat(model.trainable_weights), before)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import keras_sam
 from tests.conftest import classify, random_images
-from tests.test_strategies import BATCH, network
+from tests.replicas import BATCH, network
 
 STRATEGY = tf.distribute.MultiWorkerMirroredStrategy()
 

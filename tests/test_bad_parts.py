@@ -1,0 +1,55 @@
+"""A clear error for each mistake in a part."""
+
+import keras
+import pytest
+
+import keras_sam
+from keras_sam import ascents, descents, schedules
+from tests.conftest import assert_identical, classify
+from tests.small import INF, rows, small
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: ascents.LpBall(steps=0), "`steps` must be a positive integer"),
+        (lambda: ascents.LpBall(steps=2.0), "`steps` must be a positive integer"),
+        (lambda: ascents.LpBall(1.5, steps=2), "`steps` above 1 need"),
+        (lambda: ascents.LpBall(variables=3), "`variables` must be a layer class"),
+        (lambda: ascents.LpBall(variables=[]), "`variables` must be a layer class"),
+        (lambda: ascents.LpBall(variables=dict), "`variables` must be a layer class"),
+        (lambda: ascents.Adaptive(3), "`p` must be 2 or inf"),
+        (lambda: ascents.Adaptive(eta=-1), "`eta` must be a finite number"),
+        (lambda: ascents.Friendly(sigma="1"), "`sigma` must be a finite number"),
+        (lambda: ascents.Friendly(lambda_=1.5), r"`lambda_` must be .* in \[0, 1\]"),
+        (lambda: ascents.Averaged(float("nan")), "`theta` must be a finite number"),
+        (lambda: ascents.Momentum(2), "`momentum` must be a finite number"),
+        (lambda: descents.GSAM(None), "`alpha` must be a finite number"),
+        (lambda: descents.Weighted(1), "`gamma` must be below 1"),
+        (lambda: schedules.Every(0), "`k` must be a positive integer"),
+        (lambda: schedules.Every(2, reuse=-1), "`reuse` must be a finite number"),
+        (lambda: schedules.Between(-1), "`start` must be"),
+        (lambda: schedules.Between(5, 4), "`end` must be"),
+        (lambda: schedules.Between(1.5), "`start` must be"),
+        (lambda: schedules.Between(unit="hours"), "`unit` must be"),
+        (lambda: schedules.Fraction(0), "`fraction` must be above 0"),
+        (lambda: schedules.Fraction(2), "`fraction` must be a finite number"),
+        (lambda: schedules.Adaptive(c=INF), "`c` must be a finite number"),
+        (lambda: schedules.RhoByLearningRate(0, 1, 0.1, 0.2), "`lr_min` must be below"),
+        (lambda: keras_sam.SAMModel(*small(), descent="sam"), "`descent` must be one of"),
+        (lambda: keras_sam.SAMModel(*small(), schedule=5), "`schedule` must be one of"),
+        (lambda: keras_sam.SAMModel(*small(), second_order=1), "`second_order` must be"),
+    ],
+)
+def test_bad_values(make, message):
+    with pytest.raises(ValueError, match=message + ".*Received: "):
+        make()
+
+
+def test_a_selection_of_nothing():
+    ascent = ascents.LpBall(variables=[keras.layers.Conv2D, "no such name"])
+    model = classify(keras_sam.SAMModel(*small(), ascent=ascent))
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"selects none .*Conv2D.*no such name"):
+        model.fit(*rows(), verbose=0)
+    assert_identical(model.get_weights(), before)

@@ -1,0 +1,137 @@
+"""Where a variant is SAM or plain training, and what ASAM does not see."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import keras_sam
+from keras_sam import ascents, descents, schedules
+from tests.conftest import (
+    MODES,
+    array,
+    assert_identical,
+    classify,
+    cnn,
+    long_if_eager,
+    random_images,
+    state,
+)
+from tests.small import INF
+
+SAM = {
+    "one step": {"ascent": lambda: ascents.LpBall(steps=1)},
+    "friendly": {"ascent": lambda: ascents.Friendly(sigma=0)},
+    "averaged": {"ascent": lambda: ascents.Averaged(theta=1)},
+    "all weights": {"ascent": lambda: ascents.LpBall(variables=".")},
+    "gsam": {"descent": lambda: descents.GSAM(alpha=0)},
+    "weighted": {"descent": lambda: descents.Weighted(gamma=0.5)},
+    "every": {"schedule": lambda: schedules.Every(1)},
+    "between": {"schedule": lambda: schedules.Between()},
+    "adaptive": {"schedule": lambda: schedules.Adaptive(c=-1e9)},
+}
+
+
+def train(**settings):
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(2)
+    model = classify(keras_sam.SAMModel(*cnn(seed=1), **settings))
+    x, y = random_images(50)
+    logs = model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0).history
+    return state(model), logs
+
+
+@functools.cache
+def sam():
+    return train()
+
+
+@pytest.mark.parametrize("limit", SAM)
+def test_limits_that_are_sam(limit):
+    actual, logs = train(**{name: make() for name, make in SAM[limit].items()})
+    expected, sam_logs = sam()
+    assert_identical(actual, expected, rtol=1e-4)
+    assert logs.keys() == sam_logs.keys()
+    np.testing.assert_allclose(logs["sharpness"], sam_logs["sharpness"], rtol=1e-2)
+
+
+PLAIN = {
+    "never": {"schedule": lambda: schedules.Between(10**6)},
+    "never an epoch": {"schedule": lambda: schedules.Between(9, unit="epochs")},
+    "never, last step": {
+        "ascent": lambda: ascents.LastStep(),
+        "schedule": lambda: schedules.Between(10**6),
+    },
+    "never, gsam": {
+        "descent": lambda: descents.GSAM(),
+        "schedule": lambda: schedules.Between(10**6),
+    },
+    "never, adaptive": {"schedule": lambda: schedules.Adaptive(c=1e9, decay=0.5)},
+}
+
+
+@pytest.mark.parametrize("limit", PLAIN)
+@pytest.mark.parametrize(
+    "mode", long_if_eager(m for m in MODES if not m.get("jit_compile"))
+)
+@pytest.mark.usefixtures("literal_graphs")
+def test_limits_that_are_plain_training(limit, mode):
+    """TensorFlow's graph optimizer merges a gradient's sums with the optimizer's, except
+    through a `cond`: it rounds the two otherwise."""
+
+    class Never(keras_sam.SAMModel):
+        def __init__(self, *args, **kwargs):
+            settings = {name: make() for name, make in PLAIN[limit].items()}
+            super().__init__(*args, **(kwargs | {"rho": 0.1} | settings))
+
+    _assert_plain(Never, mode)
+
+
+def _assert_plain(cls, mode):
+    results = []
+    for make in (keras.Model, cls):
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(1)
+        model = classify(make(*cnn(seed=1)), **mode)
+        x, y = random_images(50)
+        logs = model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0).history
+        logs.pop("sharpness", None)
+        results.append((state(model), logs))
+    assert results[0][1] == results[1][1]
+    assert_identical(results[1][0], results[0][0])
+
+
+@settings(deadline=None, max_examples=50)
+@given(exponent=st.integers(-6, 6), seed=st.integers(0, 99), p=st.sampled_from([2, INF]))
+def test_adaptive_does_not_see_how_two_layers_share_their_scale(exponent, seed, p):
+    """(a W1, W2 / a) is the same network as (W1, W2), and stays so at w + eps."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 1))
+    weights = rng.normal(size=(4, 5)), rng.normal(size=(5, 1))
+    scale = 2.0**exponent
+
+    class Kernel:
+        name = "kernel"
+
+    ascent = ascents.Adaptive(p, eta=0)
+    ascent.build([Kernel, Kernel])
+
+    def outputs(first, second):
+        return np.maximum(x @ first, 0) @ second
+
+    def perturbed(first, second):
+        hidden = np.maximum(x @ first, 0)
+        error = 2 * (hidden @ second - y) / len(x)
+        g = x.T @ (error @ second.T * (hidden > 0)), hidden.T @ error
+        tensors = [keras.ops.convert_to_tensor(w, "float32") for w in (first, second)]
+        gradients = [keras.ops.convert_to_tensor(d, "float32") for d in g]
+        eps = ascent(tensors, gradients, 0.3)
+        return outputs(*(w + array(e) for w, e in zip((first, second), eps)))
+
+    rescaled = weights[0] * scale, weights[1] / scale
+    np.testing.assert_allclose(
+        perturbed(*rescaled), perturbed(*weights), rtol=1e-3, atol=1e-4
+    )
