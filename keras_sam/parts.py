@@ -42,7 +42,8 @@ class Parts:
         self.weights = weights
         indexed = list(enumerate(variables))
         self.trained = [i for i, v in indexed if not v.overwrite_with_gradient]
-        self.perturbed = [i for i, v in indexed if id(v) in settings.perturbed]
+        perturbed = set(map(id, settings.perturbed))
+        self.perturbed = [i for i, v in indexed if id(v) in perturbed]
         self.before, self.memory = memory, dict(memory)
         self.scale = scale
         self.mean = share

@@ -64,24 +64,29 @@ class Settings:
     def build(self, model):
         """Tells the parts the weights, and makes room for what they remember."""
         variables = model.trainable_weights
+        if not variables:
+            return
         key = tuple(map(id, variables))
-        if not variables or self.built == key:
+        if self.built == key:
+            self.ascent.build(self.perturbed)  # Other models may have the same ascent.
             return
         trained = [v for v in variables if not v.overwrite_with_gradient]
-        perturbed = trained
-        if self.ascent.variables is not None:
-            selected = self.ascent.variables.select(trained, trainer.layers(model))
-            perturbed = [v for v, chosen in zip(trained, selected) if chosen]
-        self.perturbed = {id(v) for v in perturbed}
-        self.ascent.build(perturbed)
+        self.perturbed = self._select(trained, model)
+        self.ascent.build(self.perturbed)
         with _backend.model_scope(model):
             neighbours = self.m.neighbours(None, _backend.replicas(model))
             self.memory.build(
                 max(_backend.shards(model) // neighbours, 1),
-                ascent=self.ascent.init(_backend.read(perturbed)),
+                ascent=self.ascent.init(_backend.read(self.perturbed)),
                 schedule=self.schedule.init(_backend.read(trained)),
             )
         self.built = key
+
+    def _select(self, variables, model):
+        if self.ascent.variables is None:
+            return variables
+        selected = self.ascent.variables.select(variables, trainer.layers(model))
+        return [v for v, chosen in zip(variables, selected) if chosen]
 
     def set_rho(self, value):
         """Returns whether the step has to be compiled anew."""

@@ -28,6 +28,24 @@ def test_a_random_direction_has_norm_rho_and_is_another_each_step():
     assert abs(products - np.eye(len(seen))).max() < 0.5
 
 
+def test_models_of_different_weights_may_have_the_same_ascent():
+    def make(ascent, units):
+        inputs = keras.Input((8,))
+        x = keras.layers.Dense(units, use_bias=units > 3)(inputs)
+        model = keras_sam.SAMModel(inputs, keras.layers.Dense(3)(x), ascent=ascent)
+        return classify(model, **({} if BACKEND == "torch" else {"run_eagerly": True}))
+
+    results = []
+    for shared in (True, False):
+        keras.utils.set_random_seed(0)
+        ascent = ascents.Adaptive(eta=0)
+        models = [make(ascent if shared else ascents.Adaptive(eta=0), u) for u in (4, 2)]
+        for model in 2 * models:
+            model.train_on_batch(*rows(8))
+        results.append([w for model in models for w in model.get_weights()])
+    assert_identical(results[0], results[1])
+
+
 def test_what_is_remembered_is_no_weight_of_the_model():
     plain, model = (
         keras.Model(*small()),

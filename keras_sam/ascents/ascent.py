@@ -56,7 +56,7 @@ class Ascent:
         self.variables = variables if variables is None else Selection.of(variables)
 
     def build(self, variables):
-        """Called with the list of Keras variables to perturb, before they are."""
+        """Called before each step with the list of Keras variables to perturb."""
         return  # AutoGraph, in a `tf.function` of the user's, wants more than a docstring.
 
     def init(self, weights):
