@@ -13,6 +13,7 @@ import pytest
 import keras_sam
 from tests.conftest import BACKEND, array, assert_identical, classify, cnn, state
 from tests.jax_devices import BATCH, DATA, data_parallel, fit, model_parallel, network
+from tests.test_groups_state import Counting
 
 pytestmark = pytest.mark.skipif(
     BACKEND != "jax", reason="`keras.distribution` trains on JAX only"
@@ -79,6 +80,20 @@ def test_the_weights_of_a_parallel_model_stay_in_parts(shape, m, alone):
 def test_layouts_along_the_batch_axis(layout, m, alone):
     many = fit(DATA, model_parallel((4, 2), **layout), m)
     assert_alike(many, fit(DATA, None, alone))
+
+
+@pytest.mark.parametrize("m", [None, 2])
+def test_a_layers_metrics_and_counters(m):
+    keras.distribution.set_distribution(data_parallel(4)())
+    counting = Counting()
+    inputs = keras.Input((2,))
+    model = keras_sam.SAMModel(inputs, keras.layers.Dense(1)(counting(inputs)), m=m)
+    model.compile("sgd", "mse")
+    x = np.arange(64.0).reshape(32, 2)
+    model.fit(x, np.zeros(32), batch_size=16, shuffle=False, verbose=0)
+    assert float(counting.mean.count) == 32
+    np.testing.assert_allclose(counting.mean.result(), x.mean(), rtol=1e-6)
+    assert int(counting.calls) == 2 * 16 / (m or 4)
 
 
 def test_a_short_group_on_each_replica():
