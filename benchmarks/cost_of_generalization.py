@@ -5,14 +5,16 @@
 The quickstart's network learns scikit-learn's handwritten digits, once with 40 % of the
 training labels random ("noisy") and once with few examples and right labels ("few"):
 plainly, with sharpness-aware minimization, and with each cheaper way to climb, for the
-same number of epochs. The learning rate is the one that is best for plain training on
-validation digits, the same for all; rho is chosen for each method by its accuracy there,
-the mean over seeds that are not those of the test. Costs are the seconds of `fit`'s epochs
-without the first, divided by plain training's with the same seed, the methods taking turns.
+same number of epochs. The settings are those with the best accuracy on validation digits,
+the mean over seeds that are not those of the test: the learning rate of plain training,
+and for each other method rho, and that learning rate or the next larger one. Costs are the
+seconds of `fit`'s epochs divided by plain training's, the methods taking turns epoch by
+epoch.
 
 The results go to a JSON file, from which the table and the picture are made.
 """
 
+import itertools
 import json
 import math
 import sys
@@ -21,7 +23,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from absl import app, flags
-from scipy import stats
+from gain_and_cost import print_table, save_picture
 
 import keras_sam
 from keras_sam import ascents, schedules
@@ -32,16 +34,16 @@ from digits import BATCH_SIZE, EpochTimes, build_network, load_data
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", "noisy", ["noisy", "few"], "Wrong labels, or few examples.")
-flags.DEFINE_integer("epochs", 40, "Passes over the training digits.", lower_bound=8)
-flags.DEFINE_integer("examples", 100, "Training digits of the task `few`.")
-flags.DEFINE_integer("seeds", 5, "Number of runs of each method.", lower_bound=2)
+flags.DEFINE_integer("epochs", 30, "Passes over the training digits.", lower_bound=8)
+flags.DEFINE_integer("examples", 200, "Training digits of the task `few`.")
+flags.DEFINE_integer("seeds", 10, "Number of runs of each method.", lower_bound=2)
 flags.DEFINE_integer("tuning_seeds", 2, "Number of runs to choose a rho by.")
 flags.DEFINE_multi_string("method", [], "Only these, and plain training and SAM.")
 flags.DEFINE_string("results", None, "The JSON file; defaults to the task's name.")
 flags.DEFINE_bool("run", True, "Train; or only print and plot what the file has.")
 flags.DEFINE_string("picture", "cost_of_generalization.png", "Where to save the picture.")
 
-LEARNING_RATES = (0.01, 0.03, 0.1)
+LEARNING_RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 RHOS = (0.1, 0.2, 0.4, 0.8)
 
 
@@ -57,6 +59,7 @@ METHODS = {
     "quarter of the batch": lambda: {"schedule": schedules.Fraction(0.25)},
     "every 5th step": lambda: {"schedule": schedules.Every(5)},
     "LookSAM, k = 5": lambda: {"schedule": schedules.Every(5, reuse=0.7)},
+    "LookSAM, k = 10": lambda: {"schedule": schedules.Every(10, reuse=0.7)},
     "last quarter": lambda: late(0.25),
     "last tenth": lambda: late(0.1),
     "AE-SAM": lambda: {"schedule": schedules.Adaptive(c=0.5)},
@@ -73,17 +76,15 @@ def load():
     return (x[:count], y[:count]), validation, test
 
 
-def train(method, rho, rate, seed, train_data, other_data):
-    """The accuracy after training, and the seconds of the epochs but the first."""
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    make = METHODS[method]
+def make(method, rho, rate, examples):
+    """A compiled model, its learning rate 0 at the end of training."""
+    parts = METHODS[method]
     network = build_network()
-    if make is None:
+    if parts is None:
         model = keras.Model(*network)
     else:
-        model = keras_sam.SAMModel(*network, rho=rho, **make())
-    steps = FLAGS.epochs * math.ceil(len(train_data[0]) / BATCH_SIZE)
+        model = keras_sam.SAMModel(*network, rho=rho, **parts())
+    steps = FLAGS.epochs * math.ceil(examples / BATCH_SIZE)
     model.compile(
         keras.optimizers.SGD(
             keras.optimizers.schedules.CosineDecay(rate, steps), momentum=0.9
@@ -91,16 +92,16 @@ def train(method, rho, rate, seed, train_data, other_data):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    times = EpochTimes()
-    model.fit(
-        *train_data,
-        batch_size=BATCH_SIZE,
-        epochs=FLAGS.epochs,
-        callbacks=[times],
-        verbose=0,
-    )
-    accuracy = model.evaluate(*other_data, verbose=0, return_dict=True)["accuracy"]
-    return 100 * accuracy, sum(times.seconds[1:])
+    return model
+
+
+def accuracy(method, setting, seed, train_data, other_data):
+    """In percent, after training."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = make(method, *setting, len(train_data[0]))
+    model.fit(*train_data, batch_size=BATCH_SIZE, epochs=FLAGS.epochs, verbose=0)
+    return 100 * model.evaluate(*other_data, verbose=0, return_dict=True)["accuracy"]
 
 
 def tune(method, settings, data):
@@ -108,10 +109,36 @@ def tune(method, settings, data):
     seeds = range(100, 100 + FLAGS.tuning_seeds)
     means = {}
     for rho, rate in settings:
-        runs = [train(method, rho, rate, seed, *data)[0] for seed in seeds]
+        runs = [accuracy(method, (rho, rate), seed, *data) for seed in seeds]
         means[rho, rate] = float(np.mean(runs))
         print(f"{method}, rho {rho}, rate {rate}: {means[rho, rate]:.1f} %", flush=True)
     return max(means, key=means.get)
+
+
+def measure_costs(settings, data):
+    """Seconds of epochs from all of training, the methods taking turns.
+
+    An epoch has as many digits as there are, if need be each several times.
+    """
+    keras.backend.clear_session()
+    models = {method: make(method, *settings[method], len(data[0])) for method in settings}
+    count = len(load_data(0.0)[0][0])
+    data = [np.resize(array, (count, *array.shape[1:])) for array in data]
+    seconds = {method: [] for method in settings}
+    times = EpochTimes()
+    epochs = range(0, FLAGS.epochs, math.ceil(FLAGS.epochs / 30))
+    for i, epoch in enumerate([0, *epochs]):  # The first time, TensorFlow compiles.
+        for method, model in models.items():
+            model.fit(
+                *data,
+                batch_size=BATCH_SIZE,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                callbacks=[times],
+                verbose=0,
+            )
+            seconds[method] += times.seconds if i else []
+    return seconds
 
 
 def measure():
@@ -119,84 +146,32 @@ def measure():
     chosen = ["plain", "SAM", *FLAGS.method] if FLAGS.method else list(METHODS)
     plain = [(None, rate) for rate in LEARNING_RATES]
     settings = {"plain": tune("plain", plain, (data, validation))}
-    rate = settings["plain"][1]
+    best = LEARNING_RATES.index(settings["plain"][1])
     for method in chosen[1:]:
-        grid = [(rho * SCALE.get(method, 1), rate) for rho in RHOS]
+        rhos = [rho * SCALE.get(method, 1) for rho in RHOS]
+        grid = itertools.product(rhos, LEARNING_RATES[best : best + 2])
         settings[method] = tune(method, grid, (data, validation))
     runs = {method: [] for method in chosen}
     for seed in range(FLAGS.seeds):
         for method in chosen:
-            runs[method].append(train(method, *settings[method], seed, data, test))
-            print(f"{method}, seed {seed}: {runs[method][-1]}", flush=True)
+            runs[method].append(accuracy(method, settings[method], seed, data, test))
+            print(f"{method}, seed {seed}: {runs[method][-1]:.1f} %", flush=True)
     return {
         "task": FLAGS.task,
         "epochs": FLAGS.epochs,
         "examples": len(data[0]),
         "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
         "settings": settings,
-        "runs": runs,
+        "accuracy": runs,
+        "seconds": measure_costs(settings, data),
     }
-
-
-def summarize(results):
-    """For each method: accuracy and its half interval, share of SAM's gain, cost."""
-    accuracy, seconds = (
-        {method: np.array(runs)[:, i] for method, runs in results["runs"].items()}
-        for i in (0, 1)
-    )
-    gain = accuracy["SAM"].mean() - accuracy["plain"].mean()
-    rows = {}
-    for method, values in accuracy.items():
-        half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-        share = (values.mean() - accuracy["plain"].mean()) / gain
-        cost = np.median(seconds[method] / seconds["plain"])
-        rows[method] = values.mean(), half, share, cost
-    return rows
-
-
-def print_table(results):
-    print(
-        f"\n{results['task']}: {results['examples']} digits, {results['epochs']} epochs, "
-        f"{len(results['runs']['plain'])} seeds, {results['versions']}\n"
-    )
-    print("| method | rho | test accuracy, 95 % interval | share of SAM's gain | cost |")
-    print("|---|---|---|---|---|")
-    for method, (mean, half, share, cost) in summarize(results).items():
-        rho, rate = results["settings"][method]
-        rho = f"rate {rate}" if rho is None else f"{rho:g}"
-        print(f"| {method} | {rho} | {mean:.1f} +- {half:.1f} | {share:.0%} | {cost:.2f} |")
-
-
-def save_picture(tables, path):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(
-        1, len(tables), figsize=(6.5 * len(tables), 5), layout="constrained", squeeze=False
-    )
-    for axes, results in zip(panels[0], tables):
-        for method, (mean, half, _, cost) in summarize(results).items():
-            axes.errorbar(cost, mean, half, fmt="o", capsize=3)
-            axes.annotate(method, (cost, mean), (6, 4), textcoords="offset points")
-        axes.axvline(1.15, color="gray", linestyle=":")
-        axes.set(
-            xlabel="time of training / plain training",
-            ylabel="test accuracy (%), 95 % interval",
-            title=f"{results['task']}: {results['examples']} digits",
-        )
-        axes.margins(0.15)
-        axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
-    print(f"Picture saved to {path}")
 
 
 def main(argv):
     paths = [Path(name) for name in argv[1:]]
     if FLAGS.run:
         paths = [Path(FLAGS.results or f"cost_of_generalization_{FLAGS.task}.json")]
-        paths[0].write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
+        paths[0].write_text(json.dumps(measure()) + "\n", encoding="utf-8")
     tables = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     for results in tables:
         print_table(results)

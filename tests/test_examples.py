@@ -88,6 +88,7 @@ def test_groups():
         assert f"| cnn | graph | {m} |" in result.stdout
 
 
+@pytest.mark.slow
 @only_on("tensorflow", "It is the same on all backends.")
 def test_cost_of_generalization(tmp_path):
     results, picture = tmp_path / "results.json", tmp_path / "picture.png"
