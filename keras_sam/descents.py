@@ -1,5 +1,7 @@
 """Descents: from the gradients at w and at w + eps to the one that the optimizer gets."""
 
+import abc
+
 import keras
 from keras import ops
 
@@ -10,10 +12,10 @@ __all__ = ["GSAM", "Descent", "Perturbed", "Stable", "Weighted"]
 
 
 @keras.saving.register_keras_serializable("keras_sam")
-class Descent:
+class Descent(abc.ABC):
     """From two gradients to one: base class of the variants.
 
-    A variant overrides `__call__`.
+    A variant defines `__call__`.
 
     Attributes:
         needs_gradient: Bool. Whether the gradient at w is needed.
@@ -30,6 +32,7 @@ class Descent:
 
     needs_gradient = True
 
+    @abc.abstractmethod
     def __call__(self, gradients, perturbed):
         """The gradient for the optimizer.
 
@@ -40,7 +43,6 @@ class Descent:
         Returns:
             List of tensors, shapes and dtypes as `perturbed`.
         """
-        raise NotImplementedError
 
     def get_config(self):
         return {}

@@ -46,6 +46,14 @@ def test_bad_values(make, message):
         make()
 
 
+def test_a_descent_without_a_rule():
+    class Nothing(descents.Descent):
+        pass
+
+    with pytest.raises(TypeError, match=r"Nothing.* abstract method .*__call__"):
+        Nothing()
+
+
 def test_a_selection_of_nothing():
     ascent = ascents.LpBall(variables=[keras.layers.Conv2D, "no such name"])
     model = classify(keras_sam.SAMModel(*small(), ascent=ascent))

@@ -1,9 +1,10 @@
 """What all ascents have in common, and the plainest of them."""
 
 import keras
+from keras import ops
 
 from keras_sam.ascents.selection import Selection
-from keras_sam.norms import steepest
+from keras_sam.norms import norm, steepest, unit
 
 
 @keras.saving.register_keras_serializable("keras_sam")
@@ -29,7 +30,8 @@ class Ascent:
     Attributes:
         needs_gradient: Bool. Whether the perturbation depends on this step's gradient. If
             no part of the step does, it takes one pass, at w + eps.
-        steps: Integer `> 0`, the number of gradients that a perturbation takes.
+        steps: Integer `> 0`, the number of gradients that a perturbation takes. After each
+            but the first, `project` brings it back to the ball.
 
     Raises:
         ValueError: if `variables` is of another kind; in training, if it selects no weight.
@@ -95,7 +97,10 @@ class Ascent:
 
     def project(self, perturbation, rho):
         """Back to the ball of radius rho, after another of several `steps`."""
-        raise NotImplementedError
+        length = norm(perturbation)
+        length = ops.minimum(length, ops.cast(rho, length.dtype))
+        directions = zip(unit(perturbation), perturbation)
+        return [ops.cast(length * d, e.dtype) for d, e in directions]
 
     def get_config(self):
         return {"variables": self.variables}

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_sam.ascents.ascent import Ascent
-from keras_sam.norms import norm, steepest, unit
+from keras_sam.norms import steepest
 from keras_sam.validation import count
 
 
@@ -70,12 +70,9 @@ class LpBall(Ascent):
         return steepest(gradients, rho, self.p)
 
     def project(self, perturbation, rho):
-        if self.p != 2:
-            return [ops.clip(e, -rho, rho) for e in perturbation]
-        length = norm(perturbation)
-        length = ops.minimum(length, ops.cast(rho, length.dtype))
-        directions = zip(unit(perturbation), perturbation)
-        return [ops.cast(length * d, e.dtype) for d, e in directions]
+        if self.p == 2:
+            return super().project(perturbation, rho)
+        return [ops.clip(e, -rho, rho) for e in perturbation]
 
     def get_config(self):
         return {"p": self.p, "steps": self.steps, **super().get_config()}
