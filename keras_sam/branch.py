@@ -3,8 +3,6 @@
 import keras
 from keras import ops
 
-from keras_sam import _backend
-
 
 def branch(predicate, yes, no):
     """`yes()` or `no()`.
@@ -12,7 +10,7 @@ def branch(predicate, yes, no):
     Args:
         predicate: Bool, or scalar bool tensor that is known when the step runs.
         yes: Callable without arguments to a nested structure of tensors and `None`.
-        no: Callable to the same structure.
+        no: Callable to the same structure, sparse gradients where `yes` has them.
 
     Returns:
         What the one of them gives that is called.
@@ -24,7 +22,7 @@ def branch(predicate, yes, no):
     def tensors(function):
         structures.append(function())
         leaves = keras.tree.flatten(structures[-1])
-        return [_backend.dense(leaf) for leaf in leaves if leaf is not None]
+        return [leaf for leaf in leaves if leaf is not None]
 
     leaves = iter(ops.cond(predicate, lambda: tensors(yes), lambda: tensors(no)))
     return keras.tree.map_structure(

@@ -94,6 +94,26 @@ def test_limits_that_are_plain_training(limit, mode):
     assert_identical(state(never), state(plain))
 
 
+def test_a_sparse_gradient_stays_so():
+    """Keras's Adam treats the rows of an embedding otherwise than a dense gradient."""
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 20, (24, 5)), rng.integers(0, 3, 24)
+
+    def make(model, **settings):
+        inputs = keras.Input((5,), dtype="int32")
+        x = keras.layers.Embedding(20, 4)(inputs)
+        outputs = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling1D()(x))
+        return classify(model(inputs, outputs, **settings), "adam")
+
+    def train(model):
+        return model.fit(*data, batch_size=8, epochs=2, verbose=0)
+
+    never = {"rho": 0.1, "schedule": schedules.Between(10**6)}
+    plain, _ = trained(lambda: make(keras.Model), train)
+    sam, _ = trained(lambda: make(keras_sam.SAMModel, **never), train)
+    assert_identical(state(sam), state(plain), rtol=1e-6)
+
+
 @settings(deadline=None, max_examples=50)
 @given(exponent=st.integers(-6, 6), seed=st.integers(0, 99), p=st.sampled_from([2, INF]))
 def test_adaptive_does_not_see_how_two_layers_share_their_scale(exponent, seed, p):
