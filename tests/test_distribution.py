@@ -159,7 +159,9 @@ def test_evaluating_and_saving(tmp_path):
     np.testing.assert_allclose(alone, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("m, alone", [(None, 4), (8, 8)])
+@pytest.mark.parametrize(
+    "m, alone", [(None, 4), pytest.param(8, 8, marks=pytest.mark.slow)]
+)
 def test_two_processes(tmp_path, m, alone):
     with socket.create_server(("localhost", 0)) as free:
         address = f"localhost:{free.getsockname()[1]}"

@@ -74,6 +74,7 @@ SMALL = [
 ]
 
 
+@pytest.mark.slow
 def test_step_time():
     result = run("benchmarks/step_time.py", *SMALL)
     assert result.returncode == 0, result.stderr
