@@ -62,7 +62,8 @@ METHODS = {
     "LookSAM, k = 10": lambda: {"schedule": schedules.Every(10, reuse=0.7)},
     "last quarter": lambda: late(0.25),
     "last tenth": lambda: late(0.1),
-    "AE-SAM": lambda: {"schedule": schedules.Adaptive(c=0.5)},
+    "AE-SAM, c = 0.5": lambda: {"schedule": schedules.Adaptive(c=0.5)},
+    "AE-SAM, c = 1": lambda: {"schedule": schedules.Adaptive(c=1)},
     "Momentum": lambda: {"ascent": ascents.Momentum()},
     "LastStep": lambda: {"ascent": ascents.LastStep()},
 }
@@ -104,15 +105,27 @@ def accuracy(method, setting, seed, train_data, other_data):
     return 100 * model.evaluate(*other_data, verbose=0, return_dict=True)["accuracy"]
 
 
-def tune(method, settings, data):
-    """The setting (rho, learning rate) with the best mean accuracy on validation data."""
+def tune(method, rates, data):
+    """The setting (rho, learning rate) with the best mean accuracy on validation data.
+
+    Where the best rho is the smallest or the largest, one beyond is tried too.
+    """
     seeds = range(100, 100 + FLAGS.tuning_seeds)
+
+    def mean(setting):
+        value = float(np.mean([accuracy(method, setting, s, *data) for s in seeds]))
+        print(f"{method}, (rho, rate) {setting}: {value:.1f} %", flush=True)
+        return value
+
+    rhos = [rho * SCALE.get(method, 1) for rho in RHOS] if METHODS[method] else [None]
     means = {}
-    for rho, rate in settings:
-        runs = [accuracy(method, (rho, rate), seed, *data) for seed in seeds]
-        means[rho, rate] = float(np.mean(runs))
-        print(f"{method}, rho {rho}, rate {rate}: {means[rho, rate]:.1f} %", flush=True)
-    return max(means, key=means.get)
+    while True:
+        grid = itertools.product(rhos, rates)
+        means |= {setting: mean(setting) for setting in grid if setting not in means}
+        best = max(means, key=means.get)
+        if best[0] is None or best[0] not in (rhos[0], rhos[-1]):
+            return best
+        rhos = [rhos[0] / 2, *rhos] if best[0] == rhos[0] else [*rhos, 2 * rhos[-1]]
 
 
 def measure_costs(settings, data):
@@ -144,13 +157,11 @@ def measure_costs(settings, data):
 def measure():
     data, validation, test = load()
     chosen = ["plain", "SAM", *FLAGS.method] if FLAGS.method else list(METHODS)
-    plain = [(None, rate) for rate in LEARNING_RATES]
-    settings = {"plain": tune("plain", plain, (data, validation))}
+    settings = {"plain": tune("plain", LEARNING_RATES, (data, validation))}
     best = LEARNING_RATES.index(settings["plain"][1])
     for method in chosen[1:]:
-        rhos = [rho * SCALE.get(method, 1) for rho in RHOS]
-        grid = itertools.product(rhos, LEARNING_RATES[best : best + 2])
-        settings[method] = tune(method, grid, (data, validation))
+        rates = LEARNING_RATES[best : best + 2]
+        settings[method] = tune(method, rates, (data, validation))
     runs = {method: [] for method in chosen}
     for seed in range(FLAGS.seeds):
         for method in chosen:

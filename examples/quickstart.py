@@ -31,13 +31,13 @@ flags.DEFINE_integer("epochs", 40, "Passes over the training digits.", lower_bou
 flags.DEFINE_float("noise", 0.4, "Part of the labels made random.", 0.0, 1.0)
 flags.DEFINE_float("rho", 0.4, "Radius of the perturbation.", lower_bound=0.0)
 flags.DEFINE_float("learning_rate", 0.01, "Of the sharpness-aware run.", lower_bound=0.0)
-flags.DEFINE_float("plain_learning_rate", 0.01, "Of the plain run.", lower_bound=0.0)
+flags.DEFINE_float("plain_learning_rate", 0.001, "Of the plain run.", lower_bound=0.0)
 flags.DEFINE_integer("seeds", 3, "Number of runs of each.", lower_bound=1)
 flags.DEFINE_string("picture", "quickstart.png", "Where to save the learning curves.")
 flags.DEFINE_bool("tune", False, "Print the validation accuracy of a grid, and stop.")
 flags.DEFINE_integer("verbose", 1, "As of `fit`: 0 silent, 1 progress bar, 2 a line.")
 
-LEARNING_RATES = (0.01, 0.03, 0.1)
+LEARNING_RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 RHOS = (0.1, 0.2, 0.4, 0.8)
 
 
