@@ -114,6 +114,23 @@ def test_a_sparse_gradient_stays_so():
     assert_identical(state(sam), state(plain), rtol=1e-6)
 
 
+class Kernel:
+    name = "kernel"
+
+
+@pytest.mark.parametrize("eta", [0, 0.1])
+@pytest.mark.parametrize("p", [2, INF])
+def test_adaptive_at_zero(p, eta):
+    """All weights being 0, the ball has the size that eta gives it; without, none."""
+    gradient = np.array([3.0, 0.0, -4.0], "float32")
+    ascent = ascents.Adaptive(p, eta)
+    ascent.build([Kernel])
+    tensors = [keras.ops.convert_to_tensor(t) for t in (0 * gradient, gradient)]
+    (eps,) = ascent(*([t] for t in tensors), 0.5)
+    direction = gradient / 5 if p == 2 else np.sign(gradient)
+    np.testing.assert_allclose(array(eps), 0.5 * eta * direction, rtol=1e-6)
+
+
 @settings(deadline=None, max_examples=50)
 @given(exponent=st.integers(-6, 6), seed=st.integers(0, 99), p=st.sampled_from([2, INF]))
 def test_adaptive_does_not_see_how_two_layers_share_their_scale(exponent, seed, p):
@@ -122,9 +139,6 @@ def test_adaptive_does_not_see_how_two_layers_share_their_scale(exponent, seed, 
     x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 1))
     weights = rng.normal(size=(4, 5)), rng.normal(size=(5, 1))
     scale = 2.0**exponent
-
-    class Kernel:
-        name = "kernel"
 
     ascent = ascents.Adaptive(p, eta=0)
     ascent.build([Kernel, Kernel])
