@@ -81,6 +81,7 @@ def test_step_time():
     assert f"| cnn | {MODE} |" in result.stdout
 
 
+@pytest.mark.slow
 @only_on("tensorflow", "It counts the nodes of TensorFlow's graph.")
 def test_groups():
     result = run("benchmarks/groups.py", *SMALL, "--m=4")

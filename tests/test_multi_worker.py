@@ -62,7 +62,14 @@ def logs_of(folder, task):
     return (folder / f"{task}0.log").read_text() + (folder / f"{task}1.log").read_text()
 
 
-@pytest.mark.parametrize("task, m", [("loop", None), ("fit", None), ("fit", "global")])
+@pytest.mark.parametrize(
+    "task, m",
+    [
+        ("loop", None),
+        pytest.param("fit", None, marks=pytest.mark.slow),
+        ("fit", "global"),
+    ],
+)
 def test_two_workers_are_one_device_with_m(tmp_path, task, m):
     codes = run_workers(tmp_path, task, m)
     assert codes == [0, 0], logs_of(tmp_path, task)

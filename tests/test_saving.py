@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 import keras_sam
+from keras_sam.settings import SETTINGS
 from tests.conftest import BACKEND, assert_identical, classify, cnn, state
 from tests.test_forms import functional, sequential, subclassed
 
@@ -169,8 +170,9 @@ def test_a_config_that_keras_cannot_make_is_the_same_error():
             def __init__(self, units, **kwargs):
                 super().__init__(**kwargs)
 
-        with pytest.raises(NotImplementedError) as caught:
-            Needs(3).get_config()
-        return str(caught.value)
+        try:
+            return set(Needs(3).get_config()) - {*SETTINGS}
+        except NotImplementedError as error:  # Keras 3.15's; 3.10 returns a config.
+            return str(error)
 
     assert error(keras_sam.SAMModel) == error(keras.Model)
