@@ -70,7 +70,7 @@ def save_picture(tables, path):
         layout="constrained",
         squeeze=False,
     )
-    colors, markers = plt.get_cmap("tab20").colors, "osDv^<>PXp*h"
+    colors, markers = plt.get_cmap("tab20").colors, "osDv^<>PXp*hd"
     for axes, results in zip(panels[0], tables):
         for i, (method, row) in enumerate(summarize(results).items()):
             axes.errorbar(
