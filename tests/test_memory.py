@@ -151,18 +151,6 @@ def test_a_descent_with_two_gradients_is_one_devices():
     assert_identical(results[1], results[0], rtol=1e-4)
 
 
-def test_groups_of_a_replica_share_a_memory():
-    """It is the mean of what they would each remember, as with batch norm."""
-    x, y = data(1)
-    halves = []
-    for rows in (slice(0, 4), slice(4, 8)):
-        model = train(make("averaged", rate=0.0), x[rows], y[rows], 4)
-        halves.append(memory(model))
-    whole = memory(train(make("averaged", rate=0.0, m=4), x, y, 8))
-    for both, one, other in zip(whole, *halves):
-        np.testing.assert_allclose(both, (one + other) / 2, rtol=1e-4, atol=1e-7)
-
-
 def test_random_directions_of_replicas_differ():
     seen = []
 
