@@ -27,6 +27,11 @@ class Memory(Saveable):
         """The variables of which each replica has its own."""
         return [v for v in self.all if keras.backend.is_float_dtype(v.dtype)]
 
+    @property
+    def several(self):
+        """Whether one call of the step has several replicas' variables, as on JAX."""
+        return any(getattr(v, "several", False) for v in self.own)
+
     def build(self, count, **tensors):
         """Begins with these lists of tensors, or with what has been loaded.
 

@@ -80,7 +80,8 @@ def _step(model, data, variables, settings):
         return step._replace(shown=step.shown._replace(updates=updates))
 
     m = settings.m.examples or (local and local * neighbours)
-    if m is None or neighbours > shards or (batch_size is not None and batch_size <= m):
+    whole = batch_size is not None and batch_size <= m and not memory.several
+    if m is None or neighbours > shards or whole:
         return take_step(data)
     check_groups(model, replicas)
     if replicas > shards and not settings.m.batch_size:

@@ -38,3 +38,12 @@ def test_replicas_that_share_a_short_batch_share_what_they_remember():
         before = np.reshape(pairs[:4], (2, 2, *values.shape[1:])).mean(1)
         after = np.repeat(0.75 * before + np.concatenate(pairs[4:]), 2, axis=0)
         np.testing.assert_allclose(values, after, rtol=1e-4, atol=1e-6)
+
+
+@only_on("jax", "Replicas of TensorFlow go on with less than m examples each.")
+def test_a_batch_of_one_group_is_refused():
+    x, y = data(2)
+    with replicated():
+        model = make("averaged", m=4)
+        with pytest.raises(ValueError, match=r"Leave the short last.*Received: 4 examples"):
+            train(model, x[:12], y[:12], 8)
