@@ -108,7 +108,7 @@ def accuracy(method, setting, seed, train_data, other_data):
 def tune(method, rates, data):
     """The setting (rho, learning rate) with the best mean accuracy on validation data.
 
-    Where the best rho is the smallest or the largest, one beyond is tried too.
+    As long as the best rho is the smallest or the largest, the grid goes on beyond it.
     """
     seeds = range(100, 100 + FLAGS.tuning_seeds)
 

@@ -172,7 +172,7 @@ def test_a_config_that_keras_cannot_make_is_the_same_error():
 
         try:
             return set(Needs(3).get_config()) - {*SETTINGS}
-        except NotImplementedError as error:  # Keras 3.15's; 3.10 returns a config.
+        except NotImplementedError as error:  # Kept to compare: 3.15 raises, 3.10 does not.
             return str(error)
 
     assert error(keras_sam.SAMModel) == error(keras.Model)
