@@ -44,6 +44,7 @@ class Settings:
         self.memory = Memory()
         self.epoch = keras.Variable(0, dtype="int32", trainable=False, name="epoch")
         self.sharpness = keras.metrics.Mean(name="sharpness")
+        self.randomness = _backend.Randomness()
         self.evaluating = False
         self.built = None
         self.checked = None

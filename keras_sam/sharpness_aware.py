@@ -151,6 +151,7 @@ class SharpnessAware(Saved, _backend.Fit):
             self._sharpness_aware.epoch.assign(epoch)
 
     def fit(self, *args, **kwargs):
+        self._sharpness_aware.randomness = _backend.Randomness()
         args, kwargs = counting(super().fit, args, kwargs, self._see_epoch)
         return super().fit(*args, **kwargs)
 

@@ -1,5 +1,6 @@
 """Keras's `train_step(data)` around the pure step."""
 
+import itertools
 import warnings
 
 import keras
@@ -38,7 +39,8 @@ def train_step(model, data, settings):
             logs = _update_sharpness(model, settings.sharpness, rise, batch_size)
     else:
         warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        shown = _evaluation(model, data, variables, settings)([])
+        draws = settings.randomness.draws()
+        shown = _evaluation(model, data, variables, settings, draws)([])
 
     for variable, value in shown.updates:
         variable.assign(value)
@@ -60,8 +62,9 @@ def _step(model, data, variables, settings):
         return _backend.average(tensors, neighbours)
 
     def take_step(data, state=()):
-        def evaluation(data):
-            return _evaluation(model, data, variables, settings, state)
+        def evaluation(data, private=False):
+            draws = settings.randomness.draws(private)
+            return _evaluation(model, data, variables, settings, draws, state)
 
         weights, before = _backend.read(variables), memory.read(state)
         scale = trainer.gradient_scale(model)
@@ -74,7 +77,10 @@ def _step(model, data, variables, settings):
             scale,
             share if neighbours > shards else None,
         )
-        some = evaluation(_backend.head(data, fraction)) if fraction < 1 else None
+        some = None
+        if fraction < 1:
+            rows = _backend.copied(_backend.head(data, fraction))
+            some = evaluation(rows, private=True)
         step = sharpness_aware_step(evaluation(data), weights, parts, some)
         updates = [*step.shown.updates, *memory.updates(parts.memory)]
         return step._replace(shown=step.shown._replace(updates=updates))
@@ -89,24 +95,29 @@ def _step(model, data, variables, settings):
     return step_over_groups(take_step, data, m, model.weights, memory.own)
 
 
-def _evaluation(model, data, variables, settings, state=()):
-    """The callable from weights to a `Pass` over the batch."""
-    x, y, sample_weight = data
+def _evaluation(model, data, variables, settings, draws, state=()):
+    """The callable from weights to a `Pass` over the batch.
+
+    The first pass is given the batch itself, as in plain training, and may change it.
+    """
+    untouched = _backend.copied(data)
+    batches = itertools.chain([data], map(_backend.copied, itertools.repeat(untouched)))
 
     def forward():
+        x, y, sample_weight = next(batches)
         loss, y_pred = trainer.compute_loss(model, x, y, sample_weight)
         return trainer.scale_loss(model, loss), (loss, y_pred)
 
     def predict():
-        return trainer.predict(model, x)
+        return trainer.predict(model, next(batches)[0])
 
     def evaluate(weights, at=None):
         _, (loss, y_pred), gradients, updates = _backend.differentiate(
-            model, forward, variables, weights, state, at
+            model, forward, variables, weights, state, draws, at
         )
         settings.once(
             variables,
-            lambda: _backend.check_reach(model, predict, variables, gradients),
+            lambda: _backend.check_reach(model, predict, variables, gradients, draws),
         )
         return Pass(loss, y_pred, gradients, updates)
 

@@ -7,12 +7,17 @@ A backend module gives:
         backend's trainer calls a model's `train_step`.
     read(variables)
         The variables' values as tensors, which can stand in for the variables.
-    differentiate(model, fn, variables, weights, state, at=None)
+    Randomness()
+        How a model draws random numbers that are not Keras's. Its `draws()` are those of a
+        step: all passes that are given the same `draws` see the same numbers.
+    differentiate(model, fn, variables, weights, state, draws, at=None)
         Runs `fn() -> (loss, aux)`, a pass of `model`, with `weights` in the place of
         `variables`, and with the `(variable, value)` pairs of `state`, and writes nothing.
         With `at`, `at(weights)` are in their place, and the gradients go back through it.
         Returns `(loss, aux, gradients, updates)`: a gradient for each variable, `None`
         where the loss does not depend on it, and the pairs that `fn` would have assigned.
+    copied(data)
+        The data, or where a layer can change them in place, copies of them.
     dense(gradient)
         A gradient that is sparse (the rows of an embedding) as a tensor.
     sum_of_squares(tensor)
@@ -53,7 +58,7 @@ A backend module gives:
         A mixin for Keras's trainer. Before `fit` trains, it calls the model's
         `_see_batch_size` with the number of examples in one call of the step, or `None`,
         and its `_see_weights`, if it can build the model without running a step.
-    check_reach(model, predict, variables, gradients)
+    check_reach(model, predict, variables, gradients, draws)
         Raises where `predict()` uses a variable in a way that a tensor in its place would
         not see. The gradients are those of the loss, on tensors.
     model_scope(model)
@@ -88,7 +93,9 @@ else:
 Fit = backend.Fit
 train_step = backend.train_step
 read = backend.read
+Randomness = backend.Randomness
 differentiate = backend.differentiate
+copied = backend.copied
 dense = backend.dense
 sum_of_squares = backend.sum_of_squares
 scaled = backend.scaled

@@ -7,6 +7,7 @@ import jax
 import keras
 from jax import numpy as jnp
 
+from keras_sam._backend.draws import Randomness
 from keras_sam._backend.jax_fit import Fit
 from keras_sam._backend.jax_fold import head
 from keras_sam._backend.jax_memory import assign_to_replicas, of_replicas, remembered
@@ -15,6 +16,7 @@ from keras_sam._backend.jax_scope import InnerScope
 
 __all__ = [
     "Fit",
+    "Randomness",
     "assign_to_replicas",
     "fold",
     "head",
@@ -45,14 +47,15 @@ def read(variables):
     return [variable.value for variable in variables]
 
 
-def differentiate(model, fn, variables, weights, state, at=None):
+def differentiate(model, fn, variables, weights, state, draws, at=None):
     """As plain training, it forgets what `fn` assigns to a trainable variable."""
     trainable = set(map(id, variables))
     assigned = []
 
     def run(weights):
         values = weights if at is None else at(weights)
-        with InnerScope([*zip(variables, values), *state]) as scope:
+        inner = InnerScope([*zip(variables, values), *state])
+        with inner as scope, draws.for_a_pass():
             loss, aux = fn()
         updates = [pair for pair in scope.updates.values() if id(pair[0]) not in trainable]
         assigned[:] = [variable for variable, _ in updates]
@@ -60,6 +63,10 @@ def differentiate(model, fn, variables, weights, state, at=None):
 
     (loss, (aux, values)), gradients = jax.value_and_grad(run, has_aux=True)(weights)
     return loss, aux, gradients, list(zip(assigned, values))
+
+
+def copied(data):
+    return data
 
 
 def dense(gradient):
@@ -74,7 +81,7 @@ def scaled(tensors, factor):
     return [jnp.where(factor == 0, 0, tensor * factor) for tensor in tensors]
 
 
-def check_reach(model, predict, variables, gradients):
+def check_reach(model, predict, variables, gradients, draws):
     """Plain training puts tensors in the place of variables too: JAX hides nothing."""
 
 

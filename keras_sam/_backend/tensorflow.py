@@ -7,11 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_sam._backend import trainer
+from keras_sam._backend.draws import Randomness
 from keras_sam._backend.tensorflow_fit import Fit
 from keras_sam._backend.tensorflow_fold import fold, head
 from keras_sam._backend.tensorflow_scope import Scope
 
-__all__ = ["Fit", "fold", "head"]
+__all__ = ["Fit", "Randomness", "fold", "head"]
 
 
 def train_step(step):
@@ -22,13 +23,17 @@ def read(variables):
     return [tf.convert_to_tensor(variable.value) for variable in variables]
 
 
-def differentiate(model, fn, variables, weights, state, at=None):
+def differentiate(model, fn, variables, weights, state, draws, at=None):
     with tf.GradientTape() as tape:
         tape.watch(weights)
         values = weights if at is None else at(weights)
-        with Scope(variables, weights, values, state, tape) as scope:
+        with Scope(variables, weights, values, state, tape) as scope, draws.for_a_pass():
             loss, aux = fn()
     return loss, aux, scope.gradients(loss), list(scope.updates.values())
+
+
+def copied(data):
+    return data
 
 
 def dense(gradient):
@@ -45,7 +50,7 @@ def scaled(tensors, factor):
     return [tf.math.multiply_no_nan(tensor, factor) for tensor in tensors]
 
 
-def check_reach(model, predict, variables, gradients):
+def check_reach(model, predict, variables, gradients, draws):
     """Compares with a trace of `predict` on the variables themselves, never run.
 
     A layer that hides its weights from the tape (`tf.custom_gradient` with captured
@@ -61,8 +66,8 @@ def check_reach(model, predict, variables, gradients):
     hidden = []
 
     def trace():
-        as_tensors = _reached(predict, variables, read(variables))
-        as_variables = _reached(predict, variables, [v.value for v in variables])
+        as_tensors = _reached(predict, variables, read(variables), draws)
+        as_variables = _reached(predict, variables, [v.value for v in variables], draws)
         found = {id(v) for v in as_variables} - {id(v) for v in as_tensors}
         hidden.extend(v.path for v in suspects if id(v) in found)
 
@@ -81,9 +86,9 @@ def check_reach(model, predict, variables, gradients):
         )
 
 
-def _reached(predict, variables, sources):
+def _reached(predict, variables, sources, draws):
     """The variables that the predictions depend on, where `sources` stand for them."""
-    with tf.GradientTape() as tape:
+    with tf.GradientTape() as tape, draws.for_a_pass():
         tape.watch(sources)
         with keras.StatelessScope(list(zip(variables, sources)), collect_losses=True):
             outputs = keras.tree.flatten(predict())

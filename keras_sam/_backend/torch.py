@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from keras_sam._backend.loop import fold, head
+from keras_sam._backend.torch_draws import Randomness
 from keras_sam._backend.torch_fit import Fit
 from keras_sam._backend.torch_state import Untracked
 
-__all__ = ["Fit", "fold", "head"]
+__all__ = ["Fit", "Randomness", "fold", "head"]
 
 
 def train_step(step):
@@ -21,7 +22,7 @@ def read(variables):
     return [variable.value.detach() for variable in variables]
 
 
-def differentiate(model, fn, variables, weights, state, at=None):
+def differentiate(model, fn, variables, weights, state, draws, at=None):
     """Leaves nothing in `.grad`: the gradients are asked for, not accumulated.
 
     Weights that require a gradient are those of a pass around this one, through which that
@@ -30,15 +31,39 @@ def differentiate(model, fn, variables, weights, state, at=None):
     inner = any(w.requires_grad for w in weights)
     if not inner:
         weights = [w.detach().requires_grad_() for w in weights]
-    with torch.enable_grad(), Untracked(model, state) as untracked:
+
+    def evaluate(stage):
+        untracked = Untracked(model, state)
         values = weights if at is None else at(weights)
+
+        def run():
+            with stage("forward"):
+                loss, aux = fn()
+            # What computes activations anew (gradient checkpointing) sees the scope then
+            # too, as long as it runs in this thread.
+            with stage("backward"), torch.autograd.set_multithreading_enabled(False):
+                return loss, aux, scope.gradients(loss, create_graph=inner)
+
         with _Scope(variables, weights, values, untracked.tracked) as scope:
-            loss, aux = untracked.call(fn)
-        gradients = scope.gradients(loss, create_graph=inner)
-    updates = [*scope.updates.values(), *untracked.updates]
+            loss, aux, gradients = untracked.call(run)
+        return loss, aux, gradients, [*scope.updates.values(), *untracked.updates]
+
+    with torch.enable_grad():
+        loss, aux, gradients, updates = draws.run(evaluate)
     if inner:
         return loss, aux, gradients, updates
     return loss.detach(), _detached(aux), gradients, updates
+
+
+def copied(data):
+    """What a pass may be given to change in place, as some layers do."""
+
+    def copy(tensor):
+        if isinstance(tensor, torch.Tensor):
+            return tensor.clone()
+        return tensor.copy() if isinstance(tensor, np.ndarray) else tensor
+
+    return keras.tree.map_structure(copy, data)
 
 
 def dense(gradient):
@@ -75,14 +100,19 @@ def replica_index():
     return 0
 
 
-def check_reach(model, predict, variables, gradients):
+def check_reach(model, predict, variables, gradients, draws):
     """Compares with a pass on the parameters themselves, where a gradient is missing."""
     missing = [v for v, g in zip(variables, gradients) if g is None]
     if not missing:
         return
     parameters = [v.value for v in missing]
-    with torch.enable_grad(), Untracked(model, []) as untracked, keras.StatelessScope():
-        outputs = keras.tree.flatten(untracked.call(predict))
+
+    def evaluate(stage):
+        with keras.StatelessScope(), stage("forward"):
+            return Untracked(model, []).call(predict)
+
+    with torch.enable_grad():
+        outputs = keras.tree.flatten(draws.run(evaluate))
     total = sum(y.sum() for y in outputs if y is not None and y.requires_grad)
     found = torch.autograd.grad(total, parameters, allow_unused=True)
     hidden = [v.path for v, g in zip(missing, found) if g is not None]
@@ -147,10 +177,18 @@ class _Scope(keras.StatelessScope):
         values = [value for values in sources for value in values]
         if not values:
             return []
-        gradients = iter(
-            torch.autograd.grad(loss, values, allow_unused=True, create_graph=create_graph)
+        gradients = torch.autograd.grad(
+            loss, values, allow_unused=True, create_graph=create_graph
         )
+        gradients = iter(map(_laid_out, gradients, values))
         return [_total([next(gradients) for _ in values]) for values in sources]
+
+
+def _laid_out(gradient, value):
+    """In memory as `.grad` would have it: a norm adds up in the order of memory."""
+    if gradient is None or gradient.stride() == value.stride():
+        return gradient
+    return torch.empty_like(value).copy_(gradient)
 
 
 def _total(gradients):

@@ -1,12 +1,11 @@
 """State that a pass of PyTorch moves and that is in no Keras variable.
 
-Layers without a seed draw from a global generator. A `TorchModuleWrapper` runs a module
-on its own parameters, and on buffers that Keras does not know (statistics of batch norm).
+A `TorchModuleWrapper` runs a module on its own parameters, and on buffers that Keras does
+not know (statistics of batch norm).
 """
 
 import keras
 import torch
-from keras.src.backend.torch.core import get_device
 
 from keras_sam._backend import trainer
 
@@ -25,29 +24,14 @@ class Untracked:
     """
 
     def __init__(self, model, state):
-        self.tracked = [pair for pair in state if not isinstance(pair[0], _Untracked)]
-        self.given = {v.path: value for v, value in state if isinstance(v, _Untracked)}
+        self.tracked = [pair for pair in state if not isinstance(pair[0], _Buffer)]
+        self.given = {v.path: value for v, value in state if isinstance(v, _Buffer)}
         layers = trainer.layers(model)
         self.wrappers = [
             x for x in layers if isinstance(x, keras.layers.TorchModuleWrapper)
         ]
-        self.updates = []
-
-    def __enter__(self):
-        self.generators = _generators()
-        self.before = [generator.get() for generator in self.generators]
-        for generator in self.generators:
-            if generator.path in self.given:
-                generator.assign(self.given[generator.path])
         self.variables = {id(v.value): v for w in self.wrappers for v in w.variables}
-        return self
-
-    def __exit__(self, *error):
-        for generator, before in zip(self.generators, self.before):
-            after = generator.get()
-            if not torch.equal(before, after):
-                self.updates.append((generator, after))
-                generator.assign(before)
+        self.updates = []
 
     def call(self, fn):
         """`fn()`, in which wrapped modules see the weights of the current scope."""
@@ -73,33 +57,12 @@ class _Run(torch.nn.Module):
         return self.fn()
 
 
-class _Untracked:
+class _Buffer:
     """What the step needs of a variable."""
 
-
-class _Buffer(_Untracked):
     def __init__(self, name, tensor):
         self.path, self.tensor = name, tensor
 
     def assign(self, value):
         with torch.no_grad():
             self.tensor.copy_(value)
-
-
-class _Generator(_Untracked):
-    """The state of a global generator of PyTorch's."""
-
-    def __init__(self, device):
-        self.path = f"generator_of_{device}"
-        self.module = torch if device == "cpu" else torch.get_device_module(device)
-
-    def get(self):
-        return self.module.get_rng_state()
-
-    def assign(self, value):
-        self.module.set_rng_state(value)
-
-
-def _generators():
-    device = torch.device(get_device()).type
-    return [_Generator(name) for name in dict.fromkeys(("cpu", device))]
