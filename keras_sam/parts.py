@@ -6,17 +6,19 @@ from keras import ops
 from keras_sam import _backend
 from keras_sam.branch import branch
 from keras_sam.descents import Perturbed
+from keras_sam.rule_checks import check_memory, check_tensors
 from keras_sam.schedules.schedule import Time
 
 
 class Parts:
     """The ascent, the descent and the schedule in one step.
 
-    They are given dense gradients, zeros where there is none, of the weights that are
-    theirs: the ascent of those that it perturbs, the others of all that are trained. (What
-    float8 training hands over as a gradient is a value, and goes to the optimizer as it
-    is.) The ascent, if it remembers, and the schedule, to decide, get gradients of the loss
-    itself. Otherwise loss scaling and replicas may have multiplied them all alike.
+    They are given dense gradients of the loss, zeros where there is none, of the weights
+    that are theirs: the ascent of those that it perturbs, the others of all that are
+    trained. (In float8 training some variables get their next value in place of a gradient;
+    it is passed on unchanged.) The gradients of a pass are multiplied by loss scaling and
+    divided by the number of replicas: both are undone for the rules, and done again to what
+    a descent returns, since the optimizer expects them.
 
     Args:
         settings: The model's `Settings`, built.
@@ -41,6 +43,7 @@ class Parts:
         self.time = Time(optimizer.iterations + 0, settings.epoch + 0)
         self.weights = weights
         indexed = list(enumerate(variables))
+        self.variables = variables
         self.trained = [i for i, v in indexed if not v.overwrite_with_gradient]
         perturbed = set(map(id, settings.perturbed))
         self.perturbed = [i for i, v in indexed if id(v) in perturbed]
@@ -71,8 +74,10 @@ class Parts:
             self.seen = gradients
             self._remember(gradients)
         if self.schedule.needs_gradient:
-            gradients = self._unscaled(self._pick(gradients, self.trained))
-        climbs, memory = self.schedule.climbs(self.time, gradients, self.memory["schedule"])
+            gradients = self._of_loss(gradients, self.trained)
+        memory = self.memory["schedule"]
+        climbs, memory = self.schedule.climbs(self.time, gradients, memory)
+        check_memory(self.schedule, "climbs", memory, self.memory["schedule"])
         self._keep("schedule", memory)
         inside = self.ascent.steps > 1 or self.second_order
         if inside and self.mean is not None and not isinstance(climbs, bool):
@@ -94,6 +99,7 @@ class Parts:
             there = self.share(evaluate(moved).gradients)
             further = zip(perturbation, self._climb(ours, there))
             perturbation = self.ascent.project([e + d for e, d in further], self.rho)
+            self._check("project", perturbation)
             moved = self._moved(weights, perturbation, gradients)
         return moved
 
@@ -111,55 +117,72 @@ class Parts:
         if self.ascent.needs_gradient:
             perturbed = self.share(perturbed)
         memory = self.memory["schedule"]
-        s = self._pick(perturbed, self.trained)
-        g = None if gradients is None else self._pick(gradients, self.trained)
+        s = self._of_loss(perturbed, self.trained)
+        g = None if gradients is None else self._of_loss(gradients, self.trained)
+        trained = [self.variables[i] for i in self.trained]
 
         def climbed():
-            return self.descent(g, s), self.schedule.climbed(g, s, memory)
+            update = self.descent(g, s)
+            check_tensors(self.descent, "__call__", update, trained)
+            after = self.schedule.climbed(g, s, memory)
+            check_memory(self.schedule, "climbed", after, memory)
+            return update, after
 
         def stayed():
-            return self.schedule.stay(s, memory), memory
+            update = self.schedule.stay(s, memory)
+            check_tensors(self.schedule, "stay", update, trained)
+            return update, memory
 
         update, memory = branch(climbs, climbed, stayed)
         self._keep("schedule", memory)
-        update = dict(zip(self.trained, update))
+        update = dict(zip(self.trained, self._times(update, self.scale)))
         return [p if p is None else update.get(i, p) for i, p in enumerate(perturbed)]
 
     def _climb(self, weights, gradients):
         ours, memory = None, self.before["ascent"]
         if self.ascent.needs_gradient:
-            ours, memory = self._ours(gradients), self.memory["ascent"]
+            ours, memory = self._of_loss(gradients, self.perturbed), self.memory["ascent"]
             if gradients is not self.seen:
                 memory = self._remembered(gradients)
-        return self.ascent(weights, self.ascent.direction(ours, memory), self.rho)
+        direction = self.ascent.direction(ours, memory)
+        self._check("direction", direction)
+        perturbation = self.ascent(weights, direction, self.rho)
+        self._check("__call__", perturbation)
+        return perturbation
+
+    def _check(self, method, tensors):
+        perturbed = [self.variables[i] for i in self.perturbed]
+        check_tensors(self.ascent, method, tensors, perturbed)
 
     def _remember(self, gradients):
         self._keep("ascent", self._remembered(gradients))
 
     def _remembered(self, gradients):
-        return self.ascent.remember(self._ours(gradients), self.before["ascent"])
-
-    def _ours(self, gradients):
-        gradients = self._pick(gradients, self.perturbed)
-        return self._unscaled(gradients) if self.before["ascent"] else gradients
+        before = self.before["ascent"]
+        memory = self.ascent.remember(self._of_loss(gradients, self.perturbed), before)
+        check_memory(self.ascent, "remember", memory, before)
+        return memory
 
     def _keep(self, name, memory):
         """But not what overflowed: an optimizer with loss scaling skips that step."""
         before = self.memory[name]
         self.memory[name] = [_unless_infinite(n, b) for n, b in zip(memory, before)]
 
-    def _unscaled(self, gradients):
-        if isinstance(self.scale, float) and self.scale == 1:
-            return gradients
-        return _backend.scaled(gradients, 1 / self.scale)
-
-    def _pick(self, gradients, indices):
-        return [
+    def _of_loss(self, gradients, indices):
+        """The gradients of the loss itself, of the weights with these indices."""
+        dense = [
             ops.zeros_like(self.weights[i])
             if gradients[i] is None
             else _backend.dense(gradients[i])
             for i in indices
         ]
+        return self._times(dense, 1 / self.scale)
+
+    def _times(self, tensors, factor):
+        """Where nothing scales, nothing is computed: `factor` is then Python's 1.0."""
+        if isinstance(factor, float) and factor == 1:
+            return tensors
+        return _backend.scaled(tensors, factor)
 
     def _moved(self, weights, perturbation, gradients):
         moved = list(weights)

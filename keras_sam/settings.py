@@ -10,6 +10,7 @@ from keras_sam.ascents import Ascent, LpBall
 from keras_sam.descents import Descent, Perturbed
 from keras_sam.group_size import GroupSize
 from keras_sam.memory import Memory
+from keras_sam.rule_checks import check_begun
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Rho
 
@@ -139,4 +140,5 @@ def _part(name, value, kind, default):
             f"`keras_sam.{name}s.{kind.__name__}`. "
             f"Received: {name}={value} (of type {type(value)})"
         )
+    check_begun(value)
     return value

@@ -1,8 +1,8 @@
 """The random numbers of a step that PyTorch's global generators give.
 
-As with Python's and NumPy's, they are kept and given again. To see those operations of a
-pass that draw, all of them have to go through Python, which costs time. So only a model that
-draws is watched: its first step shows whether it does, later the state of the generators.
+As with Python's and NumPy's, they are kept and given again. To see the operations that
+draw, all of a pass have to go through Python, which costs time. So only a model that draws
+is watched: its first step shows whether it does, and later the state of the generators.
 """
 
 import contextlib
