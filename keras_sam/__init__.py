@@ -15,3 +15,7 @@ __all__ = [
     "descents",
     "schedules",
 ]
+
+
+def __dir__():
+    return __all__

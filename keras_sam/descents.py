@@ -5,10 +5,15 @@ import abc
 import keras
 from keras import ops
 
+from keras_sam.described import described
 from keras_sam.norms import dot, norm, unit
 from keras_sam.validation import number
 
 __all__ = ["GSAM", "Descent", "Perturbed", "Stable", "Weighted"]
+
+
+def __dir__():
+    return __all__
 
 
 @keras.saving.register_keras_serializable("keras_sam")
@@ -43,6 +48,8 @@ class Descent(abc.ABC):
         Returns:
             List of tensors, shapes and dtypes as `perturbed`.
         """
+
+    __repr__ = described
 
     def get_config(self):
         return {}

@@ -6,6 +6,7 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import trainer
+from keras_sam.mistakes import refuse_keyword
 
 
 def is_functional(args, kwargs):
@@ -14,13 +15,10 @@ def is_functional(args, kwargs):
     return len(args) <= 2 and all(name in kwargs for name in names)
 
 
-def check_functional(kwargs, allowed):
+def check_functional(kwargs):
     """Keras takes any keyword for a functional model, and a misspelled one with it."""
-    for name in kwargs.keys() - {"inputs", "outputs", "name", "trainable", *allowed}:
-        raise ValueError(
-            "Unrecognized keyword argument passed to a functional `SAMModel`. "
-            f"Received: {name}={kwargs[name]}"
-        )
+    for name in kwargs.keys() - {"inputs", "outputs", "name", "trainable"}:
+        refuse_keyword(name, kwargs[name], "a functional `SAMModel`")
 
 
 @functools.cache

@@ -61,12 +61,25 @@ class GroupSize:
         self.count, rest = divmod(self.value, self.batch_size)
         if rest or replicas % self.count:
             raise ValueError(
-                "`m` must be at most the number of examples on a replica, or that of a "
-                "number of replicas by which theirs can be divided. "
+                f"`m` must be {self._allowed(replicas)}. "
                 f"Received: m={self.value}, with {self.batch_size} examples on each "
                 f"replica and {replicas} replica{'s' if replicas > 1 else ''}"
             )
         return self.count
+
+    def _allowed(self, replicas):
+        if replicas == 1:
+            return (
+                f"at most the batch size, which is {self.batch_size}: no more examples "
+                "than a step has can share a perturbation. Use a larger `batch_size`, or "
+                "`m=None` for the whole batch"
+            )
+        counts = [n for n in range(2, replicas + 1) if replicas % n == 0]
+        larger = " or ".join(str(n * self.batch_size) for n in counts)
+        return (
+            f"at most {self.batch_size}, the batch of a replica, or {larger}, that of "
+            "several replicas together"
+        )
 
 
 def _is_count(value):

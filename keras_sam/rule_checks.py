@@ -1,4 +1,4 @@
-"""Errors for a rule of the user's own, an ascent, a descent or a schedule, that is wrong."""
+"""Errors for a rule of the user's own (ascent, descent or schedule) that is wrong."""
 
 
 def check_begun(rule):

@@ -4,12 +4,26 @@ import keras
 
 from keras_sam import _backend, forms
 from keras_sam._backend import trainer
+from keras_sam.ascents import Ascent
+from keras_sam.descents import Descent
+from keras_sam.mistakes import check_not_a_model, check_source, model_and_settings
+from keras_sam.schedules import Schedule
+from keras_sam.schedules.rho import Radius
 from keras_sam.settings import SETTINGS, Settings
 from keras_sam.sharpness_aware import SharpnessAware
 
 
+class _New:
+    """Apart from `SAMModel.__init__`, whose signature is then that of the class."""
+
+    def __new__(cls, *args, **kwargs):
+        if cls is SAMModel and forms.is_functional(args, kwargs):
+            cls = forms.combine(cls, trainer.Functional)
+        return super().__new__(cls, *args, **kwargs)
+
+
 @keras.saving.register_keras_serializable("keras_sam")
-class SAMModel(SharpnessAware, keras.Model):
+class SAMModel(_New, SharpnessAware, keras.Model):
     """A `keras.Model` that trains with sharpness-aware minimization (SAM).
 
     Functional, `SAMModel(inputs, outputs, ...)`; subclassed, with layers and a `call` of
@@ -18,9 +32,10 @@ class SAMModel(SharpnessAware, keras.Model):
 
     Args:
         *args: Positional arguments of `keras.Model`.
-        rho: Float `>= 0`, `keras.optimizers.schedules.LearningRateSchedule` or
-            `keras_sam.schedules.RhoByLearningRate`. Radius of the perturbation, in weight
-            units. Defaults to `0.05`.
+        rho: Float `>= 0`, `keras.optimizers.schedules.LearningRateSchedule`,
+            `keras_sam.schedules.RhoByLearningRate`, or a callable without arguments that
+            gives a number. Radius of the perturbation, in weight units. Defaults to
+            `0.05`.
         m: Number of examples that share one perturbation: an integer `> 0`, `None` for the
             replica's own batch, or `"global"` for that of all replicas. Defaults to
             `None`.
@@ -49,16 +64,32 @@ class SAMModel(SharpnessAware, keras.Model):
         - [Foret et al., 2021](https://arxiv.org/abs/2010.01412)
     """
 
-    def __new__(cls, *args, **kwargs):
-        if cls is SAMModel and forms.is_functional(args, kwargs):
-            cls = forms.combine(cls, trainer.Functional)
-        return super().__new__(cls, *args, **kwargs)
-
-    def __init__(self, *args, **kwargs):
-        if forms.is_functional(args, kwargs):
-            forms.check_functional(kwargs, allowed=SETTINGS)
+    def __init__(
+        self,
+        *args,
+        rho: Radius = 0.05,
+        m: int | str | None = None,
+        ascent: Ascent | None = None,
+        descent: Descent | None = None,
+        schedule: Schedule | None = None,
+        second_order: bool = False,
+        **kwargs,
+    ):
+        functional = forms.is_functional(args, kwargs)
+        check_not_a_model(args, kwargs, functional)
+        if functional:
+            forms.check_functional(kwargs)
             forms.make_functional(type(self), SAMModel)
-        super().__init__(*args, **kwargs)
+        super().__init__(
+            *args,
+            rho=rho,
+            m=m,
+            ascent=ascent,
+            descent=descent,
+            schedule=schedule,
+            second_order=second_order,
+            **kwargs,
+        )
 
     def __reduce__(self):
         # A class that `forms.combine` made cannot be found by its name; this one can.
@@ -66,7 +97,18 @@ class SAMModel(SharpnessAware, keras.Model):
         return getattr(SAMModel, load.__name__), arguments
 
     @classmethod
-    def from_model(cls, model, **settings):
+    @model_and_settings
+    def from_model(
+        cls,
+        model: keras.Model,
+        *,
+        rho: Radius = 0.05,
+        m: int | str | None = None,
+        ascent: Ascent | None = None,
+        descent: Descent | None = None,
+        schedule: Schedule | None = None,
+        second_order: bool = False,
+    ) -> "SAMModel":
         """A sharpness-aware model with the layers and weights of `model`.
 
         Training it trains `model`, which itself stays plain: its `fit`, its file and its
@@ -74,8 +116,12 @@ class SAMModel(SharpnessAware, keras.Model):
 
         Args:
             model: A `keras.Model`: functional, Sequential or subclassed, built or not.
-            **settings: `rho`, `m`, `ascent`, `descent`, `schedule` and `second_order`, as
-                for `SAMModel`.
+            rho: As for `SAMModel`, like all that follow.
+            m: Number of examples that share one perturbation.
+            ascent: From `keras_sam.ascents`.
+            descent: From `keras_sam.descents`.
+            schedule: From `keras_sam.schedules`.
+            second_order: Bool.
 
         Returns:
             A `SAMModel` that is also an instance of `model`'s class, not yet compiled.
@@ -92,14 +138,9 @@ class SAMModel(SharpnessAware, keras.Model):
         >>> history = model.fit(np.ones((32, 8)), np.ones((32, 1)), verbose=0)
         >>> plain.save("plain.keras")
         """
-        if not isinstance(model, keras.Model) or isinstance(model, SharpnessAware):
-            raise ValueError(
-                "`model` must be a `keras.Model` that is not sharpness-aware already "
-                "(there, set its `rho`). "
-                f"Received: model={model} (of type {type(model)})"
-            )
+        check_source(model, SharpnessAware)
         with _backend.model_scope(model):
-            settings = Settings(**settings)
+            settings = Settings(rho, m, ascent, descent, schedule, second_order)
         settings.source = model
         shared = forms.share(cls, model)
         shared._sharpness_aware = settings

@@ -12,9 +12,19 @@ from keras_sam.group_size import GroupSize
 from keras_sam.memory import Memory
 from keras_sam.rule_checks import check_begun
 from keras_sam.schedules import Schedule
-from keras_sam.schedules.rho import Rho
+from keras_sam.schedules.rho import SCHEDULES, Rho
 
-SETTINGS = ("rho", "m", "ascent", "descent", "schedule", "second_order")
+DEFAULTS = {
+    "rho": 0.05,
+    "m": None,
+    "ascent": None,
+    "descent": None,
+    "schedule": None,
+    "second_order": False,
+}
+SETTINGS = tuple(DEFAULTS)
+RULES = {"ascent": (Ascent, LpBall), "descent": (Descent, Perturbed)}
+RULES["schedule"] = (Schedule, Schedule)
 
 
 class Settings:
@@ -25,7 +35,7 @@ class Settings:
 
     def __init__(
         self,
-        rho=0.05,
+        rho=DEFAULTS["rho"],
         m=None,
         ascent=None,
         descent=None,
@@ -34,9 +44,9 @@ class Settings:
     ):
         self.rho = Rho(rho)
         self.m = GroupSize(m)
-        self.ascent = _part("ascent", ascent, Ascent, LpBall)
-        self.descent = _part("descent", descent, Descent, Perturbed)
-        self.schedule = _part("schedule", schedule, Schedule, Schedule)
+        self.ascent = _rule("ascent", ascent)
+        self.descent = _rule("descent", descent)
+        self.schedule = _rule("schedule", schedule)
         if not isinstance(second_order, bool):
             raise ValueError(
                 f"`second_order` must be a bool. Received: second_order={second_order}"
@@ -44,7 +54,7 @@ class Settings:
         self.second_order = second_order
         self.memory = Memory()
         self.epoch = keras.Variable(0, dtype="int32", trainable=False, name="epoch")
-        self.sharpness = keras.metrics.Mean(name="sharpness")
+        self.sharpness = trainer.LowerIsBetter(name="sharpness")
         self.randomness = _backend.Randomness()
         self.evaluating = False
         self.built = None
@@ -99,7 +109,7 @@ class Settings:
 
     def update(self, **settings):
         """Takes settings that a class did not pass on to its parent's constructor."""
-        fresh = Settings(**{**self._values(), **settings})
+        fresh = Settings(**{**self.values(), **settings})
         names = [*SETTINGS, "memory"]
         vars(self).update({name: vars(fresh)[name] for name in names})
         self.built = None
@@ -121,19 +131,43 @@ class Settings:
             self.evaluating = before
 
     def get_config(self):
-        config = self._values()
+        config = self.values()
         if self.source is not None:
             config["from_model"] = self.source
         return keras.saving.serialize_keras_object(config)
 
-    def _values(self):
+    def __repr__(self):
+        """rho, and what is not a default: `rho=0.1, m=8`."""
+        return ", ".join(
+            f"{name}={_shown(value)}"
+            for name, value in self.values().items()
+            if name == "rho" or not is_default(name, value)
+        )
+
+    def values(self):
+        """Dict of the six settings, as the user sees them."""
         values = {name: getattr(self, name) for name in SETTINGS}
         return {**values, "rho": self.rho.value, "m": self.m.value}
 
 
-def _part(name, value, kind, default):
+def is_default(name, value):
+    """Whether this is the value of a setting where none is given."""
+    if name not in RULES or value is None:
+        return value == DEFAULTS[name]
+    default = RULES[name][1]()
+    same_class = type(value) is type(default)
+    return same_class and value.get_config() == default.get_config()
+
+
+def _rule(name, value):
+    kind, default = RULES[name]
     if value is None:
         return default()
+    if name == "schedule" and isinstance(value, SCHEDULES):
+        raise ValueError(
+            "`schedule` says on which steps to climb. A schedule of the radius is a "
+            f"`rho`: `rho={type(value).__name__}(...)`. Received: schedule={value}"
+        )
     if not isinstance(value, kind):
         raise ValueError(
             f"`{name}` must be one of `keras_sam.{name}s` or of a subclass of "
@@ -142,3 +176,9 @@ def _part(name, value, kind, default):
         )
     check_begun(value)
     return value
+
+
+def _shown(value):
+    """A schedule of Keras's by its class alone: its `repr` is an address."""
+    own = type(value).__repr__ is not object.__repr__
+    return repr(value) if own else f"{type(value).__name__}()"

@@ -1,14 +1,24 @@
 """The mixin that makes a Keras model class sharpness-aware."""
 
+import functools
+
+import keras
+
 from keras_sam import _backend
 from keras_sam._backend import trainer
+from keras_sam.ascents import Ascent
+from keras_sam.compiled import Compiled
+from keras_sam.descents import Descent
 from keras_sam.epochs import counting
 from keras_sam.saving import Saved
+from keras_sam.schedules import Schedule
+from keras_sam.schedules.rho import Radius
 from keras_sam.settings import Settings
+from keras_sam.shown import Shown
 from keras_sam.train_step import train_step
 
 
-class SharpnessAware(Saved, _backend.Fit):
+class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
     """Makes a model class train with sharpness-aware minimization (SAM).
 
         eps = rho * g / ||g||_2,  g = gradient of L(w)
@@ -25,8 +35,10 @@ class SharpnessAware(Saved, _backend.Fit):
     Args:
         *args: Positional arguments of the model class.
         rho: Float `>= 0`; or `keras.optimizers.schedules.LearningRateSchedule`, a function
-            of the optimizer's iterations; or `keras_sam.schedules.RhoByLearningRate`.
-            Radius of the perturbation, in weight units. Defaults to `0.05`.
+            of the optimizer's iterations; or `keras_sam.schedules.RhoByLearningRate`; or a
+            callable without arguments that gives a number, as Keras's optimizers take one
+            for the learning rate. Radius of the perturbation, in weight units. Defaults to
+            `0.05`.
         m: Number of examples that share one perturbation: an integer `> 0`, `None` for the
             replica's own batch, or `"global"` for that of all replicas. Below the
             replica's batch the step goes through groups of m examples and takes the mean
@@ -44,9 +56,11 @@ class SharpnessAware(Saved, _backend.Fit):
         **kwargs: Keyword arguments of the model class.
 
     Raises:
-        ValueError: if an argument is not of this form, or if the model class has a
-            `train_step` of its own, which this one would replace. In training, if m is
-            neither within a replica's batch nor that of a whole part of the replicas.
+        ValueError: if an argument is not of this form; if the mixin does not come before
+            the model class; or if that has a `train_step` of its own, which this one would
+            replace. In `compile`, if a subclass takes one of these arguments and does not
+            pass it on. In training, if `m` exceeds a replica's batch and is not the batch
+            of a number of replicas that divides theirs.
 
     Example:
 
@@ -64,7 +78,18 @@ class SharpnessAware(Saved, _backend.Fit):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        below = cls.__mro__[cls.__mro__.index(SharpnessAware) + 1 :]
+        position = cls.__mro__.index(SharpnessAware)
+        order = [issubclass(base, SharpnessAware) for base in cls.__bases__]
+        first = cls.__bases__[0].__module__.startswith("keras.") and any(order)
+        if first or keras.Model in cls.__mro__[:position]:
+            bases = sorted(cls.__bases__, key=lambda b: not issubclass(b, SharpnessAware))
+            raise ValueError(
+                "`keras_sam.SharpnessAware` has to come before the model class, whose "
+                f"`train_step` would be taken otherwise: `class {cls.__name__}"
+                f"({', '.join(b.__name__ for b in bases)})`. "
+                f"Received: bases={cls.__bases__}"
+            )
+        below = cls.__mro__[position + 1 :]
         owner = next((c for c in below if "train_step" in vars(c)), None)
         if owner is not None and not owner.__module__.startswith("keras."):
             raise ValueError(
@@ -78,17 +103,29 @@ class SharpnessAware(Saved, _backend.Fit):
     def __init__(
         self,
         *args,
-        rho=0.05,
-        m=None,
-        ascent=None,
-        descent=None,
-        schedule=None,
-        second_order=False,
+        rho: Radius = 0.05,
+        m: int | str | None = None,
+        ascent: Ascent | None = None,
+        descent: Descent | None = None,
+        schedule: Schedule | None = None,
+        second_order: bool = False,
         **kwargs,
     ):
         settings = Settings(rho, m, ascent, descent, schedule, second_order)
         super().__init__(*args, **kwargs)
         self._sharpness_aware = settings
+
+    def __getattr__(self, name):
+        """Called for what is not there: of a model whose constructor was cut short, all."""
+        if "_sharpness_aware" not in vars(self):
+            raise AttributeError(
+                f"`{type(self).__name__}` has no attribute `{name}`. Its `__init__` has to "
+                "call `super().__init__(...)` first."
+            )
+        inherited = getattr(super(), "__getattr__", None)  # PyTorch's modules have one.
+        if inherited is not None:
+            return inherited(name)
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     @property
     def rho(self):
@@ -150,6 +187,7 @@ class SharpnessAware(Saved, _backend.Fit):
         with _backend.model_scope(self):
             self._sharpness_aware.epoch.assign(epoch)
 
+    @functools.wraps(keras.Model.fit)
     def fit(self, *args, **kwargs):
         self._sharpness_aware.randomness = _backend.Randomness()
         args, kwargs = counting(super().fit, args, kwargs, self._see_epoch)
@@ -164,31 +202,3 @@ class SharpnessAware(Saved, _backend.Fit):
         if settings.source is not None and not settings.source.built:
             trainer.build_alike(settings.source, self)
         return train_step(self, data, settings)
-
-    @property
-    def metrics(self):
-        metrics = super().metrics
-        settings = getattr(self, "_sharpness_aware", None)
-        if settings is None or settings.evaluating or not settings.shows_sharpness:
-            return metrics
-        if self.compiled:
-            metrics = [*metrics, settings.sharpness]
-        return metrics
-
-    def evaluate(self, *args, **kwargs):
-        with self._sharpness_aware.evaluation():
-            return super().evaluate(*args, **kwargs)
-
-    def test_on_batch(self, *args, **kwargs):
-        with self._sharpness_aware.evaluation():
-            return super().test_on_batch(*args, **kwargs)
-
-    def train_on_batch(
-        self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
-    ):
-        logs = super().train_on_batch(x, y, sample_weight, class_weight, True)
-        if return_dict:
-            return logs
-        # A list has to stay the plain model's: code unpacks it by position.
-        logs.pop(self._sharpness_aware.sharpness.name, None)
-        return trainer.flatten_logs(self, logs)

@@ -7,6 +7,7 @@ They mirror `keras.src.backend.*.trainer` (Keras 3.10 to 3.15): the loss of plai
 import keras
 from keras.src.losses.loss import unscale_loss_for_distribution
 from keras.src.models.functional import Functional
+from keras.src.trainers.compile_utils import MetricsList
 
 __all__ = ["Functional", "unscale_loss_for_distribution"]
 
@@ -66,6 +67,29 @@ def gradient_scale(model):
     return scale if replicas is one else scale / replicas
 
 
+class LowerIsBetter(MetricsList):
+    """A mean of which callbacks that watch it know that it is better the lower it is.
+
+    `EarlyStopping` and its kin ask the metrics in a `MetricsList`, and no others, for a
+    `_direction`. There is no public way to say it.
+    """
+
+    def __init__(self, name):
+        mean = keras.metrics.Mean(name=name)
+        mean._direction = "down"
+        super().__init__([mean], name=name)
+
+    @property
+    def variables(self):
+        return self.metrics[0].variables
+
+    def update_state(self, value, sample_weight=None):
+        self.metrics[0].update_state(value, sample_weight=sample_weight)
+
+    def result(self):
+        return self.metrics[0].result()
+
+
 def layers(model):
     """The model and all layers in it, however deep."""
     return model._flatten_layers()
@@ -73,6 +97,11 @@ def layers(model):
 
 def check_compiled(model):
     model._assert_compile_called("train_step")
+    if model.optimizer is None and model.trainable_weights:
+        raise ValueError(
+            'Training needs an optimizer: `model.compile(optimizer="sgd", ...)`. '
+            "Received: optimizer=None"
+        )
 
 
 def build(model, data):

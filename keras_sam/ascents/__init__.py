@@ -17,3 +17,7 @@ __all__ = [
     "Momentum",
     "RandomDirection",
 ]
+
+
+def __dir__():
+    return __all__

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_sam.ascents.selection import Selection
+from keras_sam.described import described
 from keras_sam.norms import norm, steepest, unit
 
 
@@ -101,6 +102,8 @@ class Ascent:
         length = ops.minimum(length, ops.cast(rho, length.dtype))
         directions = zip(unit(perturbation), perturbation)
         return [ops.cast(length * d, e.dtype) for d, e in directions]
+
+    __repr__ = described
 
     def get_config(self):
         return {"variables": self.variables}

@@ -30,15 +30,11 @@ class Selection:
             if isinstance(rule, type) and issubclass(rule, keras.Layer):
                 layers.append(keras.saving.get_registered_name(rule))
             elif isinstance(rule, str):
-                paths.append(re.compile(rule).pattern)
-            elif callable(rule) and not isinstance(rule, type):
+                paths.append(_pattern(rule))
+            elif callable(rule) and not isinstance(rule, (type, keras.Layer)):
                 functions.append(rule)
             else:
-                raise ValueError(
-                    "`variables` must be a layer class, a regular expression for paths of "
-                    "variables, a callable from a variable to a bool, or a list of these. "
-                    f"Received: variables={rules} (of type {type(rules)})"
-                )
+                _refuse(rule)
         return cls(layers, paths, functions)
 
     def select(self, variables, layers):
@@ -69,6 +65,10 @@ class Selection:
             )
         return selected
 
+    def __repr__(self):
+        rules = [repr(rule) for rule in (*self.layers, *self.paths, *self.functions)]
+        return rules[0] if len(rules) == 1 else f"[{', '.join(rules)}]"
+
     def _names(self, layer):
         classes = type(layer).__mro__
         return any(keras.saving.get_registered_name(c) in self.layers for c in classes)
@@ -79,3 +79,30 @@ class Selection:
     @classmethod
     def from_config(cls, config):
         return cls(**keras.saving.deserialize_keras_object(config))
+
+
+def _pattern(rule):
+    try:
+        return re.compile(rule).pattern
+    except re.error as error:
+        raise ValueError(
+            "`variables` must be a regular expression where it is a string, and is none: "
+            f"{error}. Received: variables={rule}"
+        ) from error
+
+
+def _refuse(rule):
+    advice, received = "", repr(rule)
+    if isinstance(rule, keras.Layer):
+        name = type(rule).__name__
+        advice = f"Give the class of the layer, `{name}`, or its name as an expression, "
+        advice += f'"{rule.name}/". '
+    elif isinstance(rule, keras.Variable):
+        advice, received = f'Give its path, "{rule.path}". ', rule.path
+    elif hasattr(rule, "shape"):
+        received = f"an array of shape={tuple(rule.shape)}"
+    raise ValueError(
+        "`variables` must be a layer class, a regular expression for paths of variables, a "
+        f"callable from a variable to a bool, or a list of these. {advice}"
+        f"Received: variables={received} (of type {type(rule)})"
+    )

@@ -13,3 +13,7 @@ __all__ = [
     "RhoByLearningRate",
     "Schedule",
 ]
+
+
+def __dir__():
+    return __all__

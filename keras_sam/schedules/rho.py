@@ -2,10 +2,12 @@
 
 import math
 import numbers
+from collections.abc import Callable
 
 import keras
 from keras import ops
 
+from keras_sam.described import described
 from keras_sam.validation import number
 
 
@@ -54,6 +56,8 @@ class RhoByLearningRate:
         rho = self.rho_min + (self.rho_max - self.rho_min) * part
         return ops.maximum(rho, 0.0)  # Below `lr_min`, in a warm-up.
 
+    __repr__ = described
+
     def get_config(self):
         return dict(vars(self))
 
@@ -62,6 +66,8 @@ class RhoByLearningRate:
         return cls(**config)
 
 
+Schedule = keras.optimizers.schedules.LearningRateSchedule
+Radius = float | Schedule | RhoByLearningRate | Callable[[], float]
 SCHEDULES = (keras.optimizers.schedules.LearningRateSchedule, RhoByLearningRate)
 
 

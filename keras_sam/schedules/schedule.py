@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from keras_sam.described import described
 from keras_sam.validation import count, number
 
 
@@ -74,6 +75,8 @@ class Schedule:
     def stay(self, gradients, memory):
         """The gradient that the optimizer gets on a step that does not climb."""
         return gradients
+
+    __repr__ = described
 
     def get_config(self):
         return {}
