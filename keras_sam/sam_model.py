@@ -102,7 +102,7 @@ class SAMModel(SharpnessAware, keras.Model):
             settings = Settings(**settings)
         settings.source = model
         shared = forms.share(cls, model)
-        shared._sharpness_aware = settings
+        shared._sharpness_aware = settings.of(shared)
         return shared
 
     @classmethod

@@ -1,6 +1,7 @@
 """What a sharpness-aware model has beyond a plain one."""
 
 import contextlib
+import weakref
 
 import keras
 
@@ -41,13 +42,19 @@ class Settings:
                 f"`second_order` must be a bool. Received: second_order={second_order}"
             )
         self.second_order = second_order
-        self.memory = Memory()
+        self.memory = Memory(self._expected)
+        self.model = None
         self.epoch = keras.Variable(0, dtype="int32", trainable=False, name="epoch")
         self.sharpness = keras.metrics.Mean(name="sharpness")
         self.evaluating = False
         self.built = None
         self.checked = None
         self.source = None  # The model that `SAMModel.from_model` was given.
+
+    def of(self, model):
+        """These settings, which from now on know their model."""
+        self.model = weakref.ref(model)
+        return self
 
     @property
     def variables(self):
@@ -70,17 +77,47 @@ class Settings:
         if self.built == key:
             self.ascent.build(self.perturbed)  # Other models may have the same ascent.
             return
-        trained = [v for v in variables if not v.overwrite_with_gradient]
-        self.perturbed = self._select(trained, model)
-        self.ascent.build(self.perturbed)
         with _backend.model_scope(model):
+            self.perturbed, owners, tensors = self._beginning(model)
             neighbours = self.m.neighbours(None, _backend.replicas(model))
-            self.memory.build(
-                max(_backend.shards(model) // neighbours, 1),
-                ascent=self.ascent.init(_backend.read(self.perturbed)),
-                schedule=self.schedule.init(_backend.read(trained)),
-            )
+            count = max(_backend.shards(model) // neighbours, 1)
+            self.memory.build(count, owners, tensors)
         self.built = key
+
+    def _beginning(self, model):
+        """Tells the ascent the weights.
+
+        Returns:
+            The weights to perturb, and what is remembered at first: who remembers
+            something and of which weights, and the tensors, each by part.
+        """
+        trained = [v for v in model.trainable_weights if not v.overwrite_with_gradient]
+        perturbed = self._select(trained, model)
+        self.ascent.build(perturbed)
+        seen = {"ascent": perturbed, "schedule": trained}
+        tensors = {
+            name: getattr(self, name).init(_backend.read(v)) for name, v in seen.items()
+        }
+        number = {id(variable): i for i, variable in enumerate(model.weights)}
+        owners = {
+            name: {
+                "class": keras.saving.get_registered_name(type(getattr(self, name))),
+                "weights": [number[id(variable)] for variable in seen[name]],
+            }
+            for name, values in tensors.items()
+            if values
+        }
+        return perturbed, owners, tensors
+
+    def _expected(self):
+        """What is remembered at first, or `None` where the weights are not there yet."""
+        model = self.model and self.model()
+        if model is None or not model.trainable_weights:
+            return None
+        if not all(layer.built for layer in trainer.layers(model)):
+            return None
+        with _backend.model_scope(model):
+            return self._beginning(model)[1:]
 
     def _select(self, variables, model):
         if self.ascent.variables is None:
@@ -97,9 +134,8 @@ class Settings:
 
     def update(self, **settings):
         """Takes settings that a class did not pass on to its parent's constructor."""
-        fresh = Settings(**{**self._values(), **settings})
-        names = [*SETTINGS, "memory"]
-        vars(self).update({name: vars(fresh)[name] for name in names})
+        fresh = Settings(**{**self.values(), **settings})
+        vars(self).update({name: vars(fresh)[name] for name in SETTINGS})
         self.built = None
 
     def once(self, variables, check):
@@ -119,12 +155,13 @@ class Settings:
             self.evaluating = before
 
     def get_config(self):
-        config = self._values()
+        config = self.values()
         if self.source is not None:
             config["from_model"] = self.source
         return keras.saving.serialize_keras_object(config)
 
-    def _values(self):
+    def values(self):
+        """The settings as a user gives them, by name."""
         values = {name: getattr(self, name) for name in SETTINGS}
         return {**values, "rho": self.rho.value, "m": self.m.value}
 

@@ -88,7 +88,7 @@ class SharpnessAware(Saved, _backend.Fit):
     ):
         settings = Settings(rho, m, ascent, descent, schedule, second_order)
         super().__init__(*args, **kwargs)
-        self._sharpness_aware = settings
+        self._sharpness_aware = settings.of(self)
 
     @property
     def rho(self):
