@@ -3,7 +3,7 @@
 import keras
 
 from keras_sam import _backend, forms
-from keras_sam._backend import trainer
+from keras_sam._backend import cloning, trainer
 from keras_sam.settings import SETTINGS, Settings
 from keras_sam.sharpness_aware import SharpnessAware
 
@@ -113,3 +113,21 @@ class SAMModel(SharpnessAware, keras.Model):
             {name: config[name] for name in ("from_model", *SETTINGS)}
         )
         return cls.from_model(config.pop("from_model"), **config)
+
+
+def _sharpness_aware(model, clone):
+    """The clone of a sharpness-aware model, which Keras has made without its settings."""
+    if not isinstance(model, SharpnessAware):
+        return clone
+    settings = model._sharpness_aware.values()
+    if isinstance(clone, SharpnessAware):
+        with _backend.model_scope(clone):
+            clone._sharpness_aware.update(**settings)
+        return clone
+    clone = SAMModel.from_model(clone, **settings)
+    if model.compiled:
+        clone.compile_from_config(model.get_compile_config())
+    return clone
+
+
+cloning.follow(_sharpness_aware)
