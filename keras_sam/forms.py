@@ -5,7 +5,7 @@ import functools
 import keras
 
 from keras_sam import _backend
-from keras_sam._backend import trainer
+from keras_sam._backend import saving, trainer
 
 
 def is_functional(args, kwargs):
@@ -23,16 +23,17 @@ def check_functional(kwargs, allowed):
         )
 
 
-@functools.cache
 def combine(cls, base):
-    """The class `cls` on top of `base`. Its instances are serialized as `cls`'s."""
+    """The class `cls` on top of `base`."""
     names = {"__module__": cls.__module__, "_alone": cls}
-    combined = type(cls.__name__, (cls, base), names)
-    package, _, name = keras.saving.get_registered_name(cls).rpartition(">")
-    # The registry holds a name for a class and a class for a name. The last one to
-    # register is the one that is found.
-    for each in (combined, cls):
-        keras.saving.register_keras_serializable(package, name)(each)
+    return type(cls.__name__, (cls, base), names)
+
+
+@functools.cache
+def functional(root):
+    """The root on top of Keras's Functional."""
+    combined = combine(root, trainer.Functional)
+    saving.name_as(combined, root)
     return combined
 
 
@@ -48,7 +49,7 @@ def make_functional(cls, root):
 
 def _functional_base(base, root):
     if base is root:
-        return combine(root, trainer.Functional)
+        return functional(root)
     if issubclass(base, root):
         make_functional(base, root)
     return base
@@ -60,9 +61,10 @@ def share(cls, model):
     The two have the same layers, weights and other attributes, and each a training
     state (optimizer, losses, compiled functions) of its own.
     """
-    # A class that is combined already would take its own's place in Keras's registry.
-    cls = combine(vars(cls).get("_alone", cls), type(model))
+    alone = vars(cls).get("_alone", cls)
+    cls = combine(alone, type(model))
     shared = cls.__new__(cls)
+    saving.name_as(cls, alone, while_there_is=shared)
     # Keras wraps these two around the instance.
     own = {"build", "quantize"}
     vars(shared).update((k, v) for k, v in vars(model).items() if k not in own)

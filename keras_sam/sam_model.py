@@ -3,7 +3,7 @@
 import keras
 
 from keras_sam import _backend, forms
-from keras_sam._backend import cloning, trainer
+from keras_sam._backend import cloning
 from keras_sam.settings import SETTINGS, Settings
 from keras_sam.sharpness_aware import SharpnessAware
 
@@ -51,7 +51,7 @@ class SAMModel(SharpnessAware, keras.Model):
 
     def __new__(cls, *args, **kwargs):
         if cls is SAMModel and forms.is_functional(args, kwargs):
-            cls = forms.combine(cls, trainer.Functional)
+            cls = forms.functional(cls)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args, **kwargs):
@@ -61,7 +61,7 @@ class SAMModel(SharpnessAware, keras.Model):
         super().__init__(*args, **kwargs)
 
     def __reduce__(self):
-        # A class that `forms.combine` made cannot be found by its name; this one can.
+        # A class that `forms` has made cannot be found by its name; this one can.
         load, arguments = super().__reduce__()
         return getattr(SAMModel, load.__name__), arguments
 
