@@ -106,11 +106,12 @@ class SAMModel(SharpnessAware, keras.Model):
         return shared
 
     @classmethod
-    def from_config(cls, config, **kwargs):
+    def from_config(cls, config, custom_objects=None):
         if "from_model" not in config:
-            return super().from_config(config, **kwargs)
+            return super().from_config(config, custom_objects)
+        names = ("from_model", *SETTINGS)
         config = keras.saving.deserialize_keras_object(
-            {name: config[name] for name in ("from_model", *SETTINGS)}
+            {name: config[name] for name in names if name in config}, custom_objects
         )
         return cls.from_model(config.pop("from_model"), **config)
 

@@ -11,13 +11,12 @@ from keras_sam import _backend, ascents, schedules
 from tests.conftest import assert_identical, classify
 from tests.small import rows
 
+BOTH = {"ascent": ascents.Averaged(0.25), "schedule": schedules.Adaptive(0.5)}
 REMEMBERING = {
-    "averaged": lambda: {"ascent": ascents.Averaged(0.25)},
+    "both": lambda: BOTH,
     "random": lambda: {"ascent": ascents.RandomDirection(seed=3)},
-    "adaptive": lambda: {"schedule": schedules.Adaptive(0.5)},
     "look": lambda: {"schedule": schedules.Every(2, reuse=0.5)},
 }
-BOTH = {**REMEMBERING["averaged"](), **REMEMBERING["adaptive"]()}
 
 
 def make(classes=3, frozen=None, **settings):
@@ -66,17 +65,21 @@ def weights_saved(model, path):
     return other
 
 
+def deep_copied(model, path):
+    return copy.deepcopy(model)
+
+
+def pickled(model, path):
+    return pickle.loads(pickle.dumps(model))
+
+
+WAYS = [saved, evaluated_and_saved, weights_saved, deep_copied, pickled]
+
+
 @pytest.mark.parametrize(
-    "again",
-    [
-        saved,
-        evaluated_and_saved,
-        weights_saved,
-        lambda model, path: copy.deepcopy(model),
-        lambda model, path: pickle.loads(pickle.dumps(model)),
-    ],
+    "name, again",
+    [*[("both", way) for way in WAYS], *[(name, saved) for name in REMEMBERING]],
 )
-@pytest.mark.parametrize("name", REMEMBERING)
 def test_a_copy_of_a_loaded_model_goes_on_as_the_model(name, again, tmp_path):
     model = train(make(**REMEMBERING[name]()))
     model.save(tmp_path / "model.keras")

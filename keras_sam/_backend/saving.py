@@ -3,6 +3,7 @@
 import weakref
 
 import keras
+from keras.src.backend.common import global_state
 from keras.src.saving.keras_saveable import KerasSaveable
 from keras.src.saving.object_registration import GLOBAL_CUSTOM_NAMES
 
@@ -31,3 +32,8 @@ def name_as(cls, other, while_there_is=None):
     GLOBAL_CUSTOM_NAMES[cls] = keras.saving.get_registered_name(other)
     if while_there_is is not None:
         weakref.finalize(while_there_is, GLOBAL_CUSTOM_NAMES.pop, cls, None)
+
+
+def is_legacy():
+    """Whether a config is for an `.h5` file of a whole model."""
+    return global_state.get_global_attribute("use_legacy_config", False)
