@@ -23,9 +23,9 @@ def check_functional(kwargs, allowed):
         )
 
 
-def combine(cls, base):
+def combine(cls, base, **names):
     """The class `cls` on top of `base`."""
-    names = {"__module__": cls.__module__, "_alone": cls}
+    names |= {"__module__": cls.__module__, "_alone": cls}
     return type(cls.__name__, (cls, base), names)
 
 
@@ -56,19 +56,43 @@ def _functional_base(base, root):
 
 
 def share(cls, model):
-    """A model of class `cls` on top of `model`'s class, with all that `model` holds.
+    """A model of class `cls` on top of `model`'s class, which is otherwise `model`.
 
-    The two have the same layers, weights and other attributes, and each a training
-    state (optimizer, losses, compiled functions) of its own.
+    The two have one dict of attributes, so that whatever is added to one, built or set
+    there is the other's too. Slots of the class, which come before that dict, hold what
+    each has of its own: its training state (optimizer, losses, compiled functions).
     """
-    alone = vars(cls).get("_alone", cls)
-    cls = combine(alone, type(model))
+    alone, base = vars(cls).get("_alone", cls), type(model)
+    slots = (*trainer.STATE, "_sharpness_aware")
+    names = {"__slots__": slots, "quantize": property(_quantize, _set_quantize)}
+    if hasattr(base, "save_to_preset"):
+        names["save_to_preset"] = _save_to_preset
+    cls = combine(alone, base, **names)
     shared = cls.__new__(cls)
     saving.name_as(cls, alone, while_there_is=shared)
-    # Keras wraps these two around the instance.
-    own = {"build", "quantize"}
-    vars(shared).update((k, v) for k, v in vars(model).items() if k not in own)
-    vars(shared).pop("optimizer", None)
+    object.__setattr__(shared, "__dict__", vars(model))
     with _backend.model_scope(model):
         super(keras.Model, shared).__init__()
     return shared
+
+
+def _quantize(shared):
+    """As the source's, which has the source alone forget its compiled functions."""
+    wrapped = vars(shared).get("quantize")
+    if wrapped is None:  # Keras wraps it when it makes the instance.
+        return super(type(shared), shared).quantize
+
+    def quantize(*args, **kwargs):
+        wrapped(*args, **kwargs)
+        shared.train_function = shared.test_function = shared.predict_function = None
+
+    return quantize
+
+
+def _set_quantize(shared, wrapped):
+    vars(shared)["quantize"] = wrapped
+
+
+def _save_to_preset(shared, *args, **kwargs):
+    """KerasHub's: a preset holds the plain task, whose class knows of no settings."""
+    return shared._sharpness_aware.source.save_to_preset(*args, **kwargs)

@@ -160,8 +160,6 @@ class SharpnessAware(Saved, _backend.Fit):
         settings = self._sharpness_aware
         trainer.check_compiled(self)
         trainer.build(self, data)
-        if settings.source is not None and not settings.source.built:
-            trainer.build_alike(settings.source, self)
         return train_step(self, data, settings)
 
     @property
