@@ -116,19 +116,20 @@ class SAMModel(SharpnessAware, keras.Model):
         return cls.from_model(config.pop("from_model"), **config)
 
 
-def _sharpness_aware(model, clone):
-    """The clone of a sharpness-aware model, which Keras has made without its settings."""
+def _clone_of(clone, model, *args, **kwargs):
+    """Keras's clone of a model, which comes without the settings, with them."""
     if not isinstance(model, SharpnessAware):
-        return clone
-    settings = model._sharpness_aware.values()
-    if isinstance(clone, SharpnessAware):
-        with _backend.model_scope(clone):
-            clone._sharpness_aware.update(**settings)
-        return clone
-    clone = SAMModel.from_model(clone, **settings)
+        return clone(model, *args, **kwargs)
+    settings = model._sharpness_aware
+    cloned = clone(settings.source or model, *args, **kwargs)
+    if isinstance(cloned, SharpnessAware):
+        with _backend.model_scope(cloned):
+            cloned._sharpness_aware.update(**settings.values())
+        return cloned
+    cloned = SAMModel.from_model(cloned, **settings.values())
     if model.compiled:
-        clone.compile_from_config(model.get_compile_config())
-    return clone
+        cloned.compile_from_config(model.get_compile_config())
+    return cloned
 
 
-cloning.follow(_sharpness_aware)
+cloning.follow(_clone_of)

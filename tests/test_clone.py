@@ -106,16 +106,21 @@ def test_a_model_within_a_clone():
     assert keras.models.clone_model(outer.layers[1]).rho == 0.4
 
 
-def test_a_functional_class_with_a_constructor_of_its_own():
-    """Of which Keras makes a plain functional model."""
+@pytest.mark.parametrize("from_model", [True, False])
+def test_a_functional_class_with_a_constructor_of_its_own(from_model):
+    """As KerasHub's tasks are. Keras makes a plain functional model of them."""
 
-    class Task(keras_sam.SAMModel):
+    class Task(keras.Model if from_model else keras_sam.SAMModel):
         def __init__(self, units, **kwargs):
             inputs = keras.Input((5,))
-            super().__init__(inputs, keras.layers.Dense(units)(inputs), **kwargs)
+            outputs = keras.layers.Dense(units)(inputs)
+            super().__init__(inputs=inputs, outputs=outputs, **kwargs)
 
-    model = compiled(Task(3, **CHEAP))
-    assert_trains_alike(keras.models.clone_model(model), model)
+    if from_model:
+        model = keras_sam.SAMModel.from_model(Task(3), **CHEAP)
+    else:
+        model = Task(3, **CHEAP)
+    assert_trains_alike(keras.models.clone_model(compiled(model)), model)
 
 
 def test_a_class_whose_constructor_keeps_the_settings_to_itself():

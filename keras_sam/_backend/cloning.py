@@ -10,19 +10,13 @@ import functools
 from keras.src.models import cloning
 
 
-def follow(finish):
-    """From now on a clone is `finish(model, clone)`, for every model of Keras's.
+def follow(clone_of):
+    """From now on a clone is `clone_of(clone, model, ...)`, for every model of Keras's.
 
     Args:
-        finish: Callable from a model and Keras's clone of it to the clone that is returned.
+        clone_of: Callable from Keras's own function and its arguments to the clone.
     """
     for name in ("_clone_sequential_model", "_clone_functional_model"):
-        setattr(cloning, name, _followed(getattr(cloning, name), finish))
-
-
-def _followed(clone, finish):
-    @functools.wraps(clone)
-    def followed(model, *args, **kwargs):
-        return finish(model, clone(model, *args, **kwargs))
-
-    return followed
+        clone = getattr(cloning, name)
+        followed = functools.wraps(clone)(functools.partial(clone_of, clone))
+        setattr(cloning, name, followed)
