@@ -5,7 +5,7 @@ import functools
 import keras
 
 from keras_sam import _backend
-from keras_sam._backend import trainer
+from keras_sam._backend import saving, trainer
 from keras_sam.mistakes import refuse_keyword
 
 
@@ -21,16 +21,17 @@ def check_functional(kwargs):
         refuse_keyword(name, kwargs[name], "a functional `SAMModel`")
 
 
+def combine(cls, base, **names):
+    """The class `cls` on top of `base`."""
+    names |= {"__module__": cls.__module__, "_alone": cls}
+    return type(cls.__name__, (cls, base), names)
+
+
 @functools.cache
-def combine(cls, base):
-    """The class `cls` on top of `base`. Its instances are serialized as `cls`'s."""
-    names = {"__module__": cls.__module__, "_alone": cls}
-    combined = type(cls.__name__, (cls, base), names)
-    package, _, name = keras.saving.get_registered_name(cls).rpartition(">")
-    # The registry holds a name for a class and a class for a name. The last one to
-    # register is the one that is found.
-    for each in (combined, cls):
-        keras.saving.register_keras_serializable(package, name)(each)
+def functional(root):
+    """The root on top of Keras's Functional."""
+    combined = combine(root, trainer.Functional)
+    saving.name_as(combined, root)
     return combined
 
 
@@ -46,25 +47,50 @@ def make_functional(cls, root):
 
 def _functional_base(base, root):
     if base is root:
-        return combine(root, trainer.Functional)
+        return functional(root)
     if issubclass(base, root):
         make_functional(base, root)
     return base
 
 
 def share(cls, model):
-    """A model of class `cls` on top of `model`'s class, with all that `model` holds.
+    """A model of class `cls` on top of `model`'s class, which is otherwise `model`.
 
-    The two have the same layers, weights and other attributes, and each a training
-    state (optimizer, losses, compiled functions) of its own.
+    The two have one dict of attributes, so that whatever is added to one, built or set
+    there is the other's too. Slots of the class, which come before that dict, hold what
+    each has of its own: its training state (optimizer, losses, compiled functions).
     """
-    # A class that is combined already would take its own's place in Keras's registry.
-    cls = combine(vars(cls).get("_alone", cls), type(model))
+    alone, base = vars(cls).get("_alone", cls), type(model)
+    slots = (*trainer.STATE, "_sharpness_aware")
+    names = {"__slots__": slots, "quantize": property(_quantize, _set_quantize)}
+    if hasattr(base, "save_to_preset"):
+        names["save_to_preset"] = _save_to_preset
+    cls = combine(alone, base, **names)
     shared = cls.__new__(cls)
-    # Keras wraps these two around the instance.
-    own = {"build", "quantize"}
-    vars(shared).update((k, v) for k, v in vars(model).items() if k not in own)
-    vars(shared).pop("optimizer", None)
+    saving.name_as(cls, alone, while_there_is=shared)
+    object.__setattr__(shared, "__dict__", vars(model))
     with _backend.model_scope(model):
         super(keras.Model, shared).__init__()
     return shared
+
+
+def _quantize(shared):
+    """As the source's, which has the source alone forget its compiled functions."""
+    wrapped = vars(shared).get("quantize")
+    if wrapped is None:  # Keras wraps it when it makes the instance.
+        return super(type(shared), shared).quantize
+
+    def quantize(*args, **kwargs):
+        wrapped(*args, **kwargs)
+        shared.train_function = shared.test_function = shared.predict_function = None
+
+    return quantize
+
+
+def _set_quantize(shared, wrapped):
+    vars(shared)["quantize"] = wrapped
+
+
+def _save_to_preset(shared, *args, **kwargs):
+    """KerasHub's: a preset holds the plain task, whose class knows of no settings."""
+    return shared._sharpness_aware.source.save_to_preset(*args, **kwargs)

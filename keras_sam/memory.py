@@ -1,22 +1,35 @@
 """What the ascent and the schedule remember from one step to the next."""
 
+import warnings
+
 import keras
 import numpy as np
 
 from keras_sam import _backend
 from keras_sam._backend.saving import Saveable
+from keras_sam.remembered import Remembered
 
 
 class Memory(Saveable):
     """Variables that belong to no layer: not to the model's weights, but to its files.
 
+    What a file holds can only be taken over once the weights are there and the replicas are
+    known, which is when training begins. Until then it is kept as it was loaded, and is
+    what is saved again.
+
     Attributes:
         variables: Dict of lists of Keras variables, by the part that remembers them.
+        owners: Dict that says what they are of, as `Remembered` has it.
+        loaded: `Remembered` of a file, or `None`.
+        expected: Callable to what would be remembered at first, or to `None` where the
+            weights are not there yet.
     """
 
-    def __init__(self):
+    def __init__(self, expected):
         self.variables = {"ascent": [], "schedule": []}
+        self.owners = {}
         self.loaded = None
+        self.expected = expected
 
     @property
     def all(self):
@@ -32,19 +45,32 @@ class Memory(Saveable):
         """Whether one call of the step has several replicas' variables, as on JAX."""
         return any(getattr(v, "several", False) for v in self.own)
 
-    def build(self, count, **tensors):
-        """Begins with these lists of tensors, or with what has been loaded.
+    def build(self, count, owners, tensors):
+        """Begins with these tensors, or with what has been loaded.
 
         Args:
             count: Integer, the number of replicas with a memory each whose examples are
                 in one call of the step.
-            **tensors: Lists of tensors, by part.
+            owners: Dict that says what the tensors are of.
+            tensors: Dict of lists of tensors, by part.
         """
+        self.owners = owners
         self.variables = {
             name: [_backend.remembered(tensor, count) for tensor in values]
             for name, values in tensors.items()
         }
-        self._assign_loaded()
+        if self.loaded is None:
+            return
+        difference = self.loaded.difference(owners, tensors)
+        if difference:
+            warnings.warn(
+                "What the ascent and the schedule remembered in the file is of other "
+                f"weights, or of other parts: they begin anew. {difference}",
+                stacklevel=2,
+            )
+        else:
+            self._assign(self.loaded)
+        self.loaded = None
 
     def read(self, state):
         """The values, as tensors, where some are given in `(variable, value)` pairs."""
@@ -63,31 +89,34 @@ class Memory(Saveable):
         ]
 
     def save_own_variables(self, store):
-        for i, variable in enumerate(self.all):
-            store[str(i)] = _backend.of_replicas(variable)
+        remembered = self.loaded
+        if remembered is None:
+            values = [_backend.of_replicas(variable) for variable in self.all]
+            remembered = Remembered(self.owners, values)
+        remembered.write(store)
 
     def load_own_variables(self, store):
-        """Kept until there are variables, which the weights have to be there for."""
-        self.loaded = [store[str(i)][()] for i in range(len(store.keys()))]
-        self._assign_loaded()
-
-    def _assign_loaded(self):
-        if not self.all or not self.loaded:
-            return
-        shapes = [
-            [np.shape(value)[1:] for value in values]
-            for values in (self.loaded, map(_backend.of_replicas, self.all))
-        ]
-        if shapes[0] != shapes[1]:
+        """Keras turns the error into a warning where `skip_mismatch=True` asks for it."""
+        loaded = Remembered.read(store)
+        expected = self.expected()
+        if not loaded.values or (expected and not expected[0]):
+            return  # There is nothing to remember, or nobody who would.
+        difference = expected and loaded.difference(*expected)
+        if difference:
             raise ValueError(
                 "What the ascent and the schedule remembered in the file is of other "
-                "weights, or of other parts. "
-                f"Received: shapes={shapes[0]}, expected: shapes={shapes[1]}"
+                "weights, or of other parts. To load the rest, use "
+                f"`model.load_weights(path, skip_mismatch=True)`. {difference}"
             )
-        for variable, values in zip(self.all, self.loaded):
+        if self.all and expected and self.owners == expected[0]:
+            self._assign(loaded)
+        else:
+            self.loaded = loaded
+
+    def _assign(self, remembered):
+        for variable, values in zip(self.all, remembered.values):
             count = len(_backend.of_replicas(variable))
             if len(values) != count:  # Trained by another number of replicas.
                 mean = np.mean(values, axis=0, keepdims=True).astype(values.dtype)
                 values = np.repeat(mean, count, axis=0)
             _backend.assign_to_replicas(variable, values)
-        self.loaded = None

@@ -5,7 +5,7 @@ import inspect
 
 import keras
 
-from keras_sam.settings import SETTINGS
+from keras_sam.arguments import SETTINGS
 
 INSTEAD = {
     "adaptive": "`ascent=keras_sam.ascents.Adaptive()`",

@@ -2,7 +2,7 @@
 
 import inspect
 
-from keras_sam.settings import SETTINGS, is_default
+from keras_sam.arguments import SETTINGS, is_default
 
 
 def given(cls, args, kwargs):

@@ -3,13 +3,14 @@
 import keras
 
 from keras_sam import _backend, forms
-from keras_sam._backend import trainer
+from keras_sam._backend import cloning
+from keras_sam.arguments import SETTINGS
 from keras_sam.ascents import Ascent
 from keras_sam.descents import Descent
 from keras_sam.mistakes import check_not_a_model, check_source, model_and_settings
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Radius
-from keras_sam.settings import SETTINGS, Settings
+from keras_sam.settings import Settings
 from keras_sam.sharpness_aware import SharpnessAware
 
 
@@ -18,7 +19,7 @@ class _New:
 
     def __new__(cls, *args, **kwargs):
         if cls is SAMModel and forms.is_functional(args, kwargs):
-            cls = forms.combine(cls, trainer.Functional)
+            cls = forms.functional(cls)
         return super().__new__(cls, *args, **kwargs)
 
 
@@ -92,7 +93,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
         )
 
     def __reduce__(self):
-        # A class that `forms.combine` made cannot be found by its name; this one can.
+        # A class that `forms` has made cannot be found by its name; this one can.
         load, arguments = super().__reduce__()
         return getattr(SAMModel, load.__name__), arguments
 
@@ -143,14 +144,34 @@ class SAMModel(_New, SharpnessAware, keras.Model):
             settings = Settings(rho, m, ascent, descent, schedule, second_order)
         settings.source = model
         shared = forms.share(cls, model)
-        shared._sharpness_aware = settings
+        shared._sharpness_aware = settings.of(shared)
         return shared
 
     @classmethod
-    def from_config(cls, config, **kwargs):
+    def from_config(cls, config, custom_objects=None):
         if "from_model" not in config:
-            return super().from_config(config, **kwargs)
+            return super().from_config(config, custom_objects)
+        names = ("from_model", *SETTINGS)
         config = keras.saving.deserialize_keras_object(
-            {name: config[name] for name in ("from_model", *SETTINGS)}
+            {name: config[name] for name in names if name in config}, custom_objects
         )
         return cls.from_model(config.pop("from_model"), **config)
+
+
+def _clone_of(clone, model, *args, **kwargs):
+    """Keras's clone of a model, which comes without the settings, with them."""
+    if not isinstance(model, SharpnessAware):
+        return clone(model, *args, **kwargs)
+    settings = model._sharpness_aware
+    cloned = clone(settings.source or model, *args, **kwargs)
+    if isinstance(cloned, SharpnessAware):
+        with _backend.model_scope(cloned):
+            cloned._sharpness_aware.update(**settings.values())
+        return cloned
+    cloned = SAMModel.from_model(cloned, **settings.values())
+    if model.compiled:
+        cloned.compile_from_config(model.get_compile_config())
+    return cloned
+
+
+cloning.follow(_clone_of)

@@ -1,30 +1,16 @@
 """What a sharpness-aware model has beyond a plain one."""
 
 import contextlib
+import weakref
 
 import keras
 
 from keras_sam import _backend
 from keras_sam._backend import trainer
-from keras_sam.ascents import Ascent, LpBall
-from keras_sam.descents import Descent, Perturbed
+from keras_sam.arguments import DEFAULTS, SETTINGS, is_default, rule, shown
 from keras_sam.group_size import GroupSize
 from keras_sam.memory import Memory
-from keras_sam.rule_checks import check_begun
-from keras_sam.schedules import Schedule
-from keras_sam.schedules.rho import SCHEDULES, Rho
-
-DEFAULTS = {
-    "rho": 0.05,
-    "m": None,
-    "ascent": None,
-    "descent": None,
-    "schedule": None,
-    "second_order": False,
-}
-SETTINGS = tuple(DEFAULTS)
-RULES = {"ascent": (Ascent, LpBall), "descent": (Descent, Perturbed)}
-RULES["schedule"] = (Schedule, Schedule)
+from keras_sam.schedules.rho import Rho
 
 
 class Settings:
@@ -44,15 +30,16 @@ class Settings:
     ):
         self.rho = Rho(rho)
         self.m = GroupSize(m)
-        self.ascent = _rule("ascent", ascent)
-        self.descent = _rule("descent", descent)
-        self.schedule = _rule("schedule", schedule)
+        self.ascent = rule("ascent", ascent)
+        self.descent = rule("descent", descent)
+        self.schedule = rule("schedule", schedule)
         if not isinstance(second_order, bool):
             raise ValueError(
                 f"`second_order` must be a bool. Received: second_order={second_order}"
             )
         self.second_order = second_order
-        self.memory = Memory()
+        self.memory = Memory(self._expected)
+        self.model = None
         self.epoch = keras.Variable(0, dtype="int32", trainable=False, name="epoch")
         self.sharpness = trainer.LowerIsBetter(name="sharpness")
         self.randomness = _backend.Randomness()
@@ -60,6 +47,11 @@ class Settings:
         self.built = None
         self.checked = None
         self.source = None  # The model that `SAMModel.from_model` was given.
+
+    def of(self, model):
+        """These settings, which from now on know their model."""
+        self.model = weakref.ref(model)
+        return self
 
     @property
     def variables(self):
@@ -82,17 +74,47 @@ class Settings:
         if self.built == key:
             self.ascent.build(self.perturbed)  # Other models may have the same ascent.
             return
-        trained = [v for v in variables if not v.overwrite_with_gradient]
-        self.perturbed = self._select(trained, model)
-        self.ascent.build(self.perturbed)
         with _backend.model_scope(model):
+            self.perturbed, owners, tensors = self._beginning(model)
             neighbours = self.m.neighbours(None, _backend.replicas(model))
-            self.memory.build(
-                max(_backend.shards(model) // neighbours, 1),
-                ascent=self.ascent.init(_backend.read(self.perturbed)),
-                schedule=self.schedule.init(_backend.read(trained)),
-            )
+            count = max(_backend.shards(model) // neighbours, 1)
+            self.memory.build(count, owners, tensors)
         self.built = key
+
+    def _beginning(self, model):
+        """Tells the ascent the weights.
+
+        Returns:
+            The weights to perturb, and what is remembered at first: who remembers
+            something and of which weights, and the tensors, each by part.
+        """
+        trained = [v for v in model.trainable_weights if not v.overwrite_with_gradient]
+        perturbed = self._select(trained, model)
+        self.ascent.build(perturbed)
+        seen = {"ascent": perturbed, "schedule": trained}
+        tensors = {
+            name: getattr(self, name).init(_backend.read(v)) for name, v in seen.items()
+        }
+        number = {id(variable): i for i, variable in enumerate(model.weights)}
+        owners = {
+            name: {
+                "class": keras.saving.get_registered_name(type(getattr(self, name))),
+                "weights": [number[id(variable)] for variable in seen[name]],
+            }
+            for name, values in tensors.items()
+            if values
+        }
+        return perturbed, owners, tensors
+
+    def _expected(self):
+        """What is remembered at first, or `None` where the weights are not there yet."""
+        model = self.model and self.model()
+        if model is None or not model.trainable_weights:
+            return None
+        if not all(layer.built for layer in trainer.layers(model)):
+            return None
+        with _backend.model_scope(model):
+            return self._beginning(model)[1:]
 
     def _select(self, variables, model):
         if self.ascent.variables is None:
@@ -110,8 +132,7 @@ class Settings:
     def update(self, **settings):
         """Takes settings that a class did not pass on to its parent's constructor."""
         fresh = Settings(**{**self.values(), **settings})
-        names = [*SETTINGS, "memory"]
-        vars(self).update({name: vars(fresh)[name] for name in names})
+        vars(self).update({name: vars(fresh)[name] for name in SETTINGS})
         self.built = None
 
     def once(self, variables, check):
@@ -139,7 +160,7 @@ class Settings:
     def __repr__(self):
         """rho, and what is not a default: `rho=0.1, m=8`."""
         return ", ".join(
-            f"{name}={_shown(value)}"
+            f"{name}={shown(value)}"
             for name, value in self.values().items()
             if name == "rho" or not is_default(name, value)
         )
@@ -148,37 +169,3 @@ class Settings:
         """Dict of the six settings, as the user sees them."""
         values = {name: getattr(self, name) for name in SETTINGS}
         return {**values, "rho": self.rho.value, "m": self.m.value}
-
-
-def is_default(name, value):
-    """Whether this is the value of a setting where none is given."""
-    if name not in RULES or value is None:
-        return value == DEFAULTS[name]
-    default = RULES[name][1]()
-    same_class = type(value) is type(default)
-    return same_class and value.get_config() == default.get_config()
-
-
-def _rule(name, value):
-    kind, default = RULES[name]
-    if value is None:
-        return default()
-    if name == "schedule" and isinstance(value, SCHEDULES):
-        raise ValueError(
-            "`schedule` says on which steps to climb. A schedule of the radius is a "
-            f"`rho`: `rho={type(value).__name__}(...)`. Received: schedule={value}"
-        )
-    if not isinstance(value, kind):
-        raise ValueError(
-            f"`{name}` must be one of `keras_sam.{name}s` or of a subclass of "
-            f"`keras_sam.{name}s.{kind.__name__}`. "
-            f"Received: {name}={value} (of type {type(value)})"
-        )
-    check_begun(value)
-    return value
-
-
-def _shown(value):
-    """A schedule of Keras's by its class alone: its `repr` is an address."""
-    own = type(value).__repr__ is not object.__repr__
-    return repr(value) if own else f"{type(value).__name__}()"

@@ -113,11 +113,11 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
     ):
         settings = Settings(rho, m, ascent, descent, schedule, second_order)
         super().__init__(*args, **kwargs)
-        self._sharpness_aware = settings
+        self._sharpness_aware = settings.of(self)
 
     def __getattr__(self, name):
         """Called for what is not there: of a model whose constructor was cut short, all."""
-        if "_sharpness_aware" not in vars(self):
+        if name == "_sharpness_aware" or not hasattr(self, "_sharpness_aware"):
             raise AttributeError(
                 f"`{type(self).__name__}` has no attribute `{name}`. Its `__init__` has to "
                 "call `super().__init__(...)` first."
@@ -199,6 +199,4 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
         settings = self._sharpness_aware
         trainer.check_compiled(self)
         trainer.build(self, data)
-        if settings.source is not None and not settings.source.built:
-            trainer.build_alike(settings.source, self)
         return train_step(self, data, settings)

@@ -13,7 +13,7 @@ class Shown:
 
     def __repr__(self):
         text = super().__repr__()
-        settings = vars(self).get("_sharpness_aware")
+        settings = getattr(self, "_sharpness_aware", None)
         return f"{text[:-1]}, {settings}>" if settings else text
 
     @functools.wraps(keras.Model.summary)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 import keras_sam
-from keras_sam.settings import SETTINGS
+from keras_sam.arguments import SETTINGS
 from tests.conftest import BACKEND, assert_identical, classify, cnn, state
 from tests.test_forms import functional, sequential, subclassed
 
@@ -138,30 +138,6 @@ def test_pickle(form):
     copy = pickle.loads(pickle.dumps(model))
     assert copy.rho == 0.3 and isinstance(copy, keras_sam.SharpnessAware)
     assert_identical(copy.get_weights(), model.get_weights())
-
-
-def test_backup_and_restore(images, tmp_path):
-    class Killed(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
-                raise KeyboardInterrupt
-
-    def fit(model, *callbacks):
-        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
-        fit = {"batch_size": 16, "epochs": 4, "shuffle": False, "verbose": 0}
-        return model.fit(*images, **fit, callbacks=[backup, *callbacks])
-
-    def make():
-        keras.utils.set_random_seed(3)
-        return classify(keras_sam.SAMModel(*cnn(dropout=0), rho=0.1), "adam")
-
-    with pytest.raises(KeyboardInterrupt):
-        fit(make(), Killed())
-    resumed = make()
-    fit(resumed)
-    uninterrupted = make()
-    uninterrupted.fit(*images, batch_size=16, epochs=4, shuffle=False, verbose=0)
-    assert_identical(resumed.get_weights(), uninterrupted.get_weights())
 
 
 def test_a_config_that_keras_cannot_make_is_the_same_error():

@@ -10,6 +10,41 @@ from keras.src.models.functional import Functional
 from keras.src.trainers.compile_utils import MetricsList
 
 __all__ = ["Functional", "unscale_loss_for_distribution"]
+# The attributes in which a model has its training: what Keras's trainers set of it.
+STATE = (
+    "_compile_config",
+    "_compile_loss",
+    "_compile_metrics",
+    "_compiled_trainable_state",
+    "_compute_loss_has_training_arg",
+    "_distribute_reduction_method",
+    "_distribute_strategy",
+    "_distributed_dataset",
+    "_eval_epoch_iterator",
+    "_initial_epoch",
+    "_jax_state",
+    "_jax_state_synced",
+    "_jit_compile",
+    "_lock",
+    "_loss_tracker",
+    "_metrics_variable_shardings",
+    "_non_trainable_variable_shardings",
+    "_optimizer_variable_shardings",
+    "_run_eagerly",
+    "_trainable_variable_shardings",
+    "compiled",
+    "history",
+    "loss",
+    "optimizer",
+    "predict_function",
+    "steps_per_execution",
+    "stop_evaluating",
+    "stop_predicting",
+    "stop_training",
+    "test_function",
+    "train_function",
+    "unrolled_steps_per_execution",
+)
 
 
 def predict(model, x):
@@ -108,12 +143,3 @@ def build(model, data):
     """Builds what is not built yet: the step has to know the weights before it runs."""
     if not all(layer.built for layer in layers(model)):
         model._symbolic_build(data_batch=data)
-
-
-def build_alike(model, built):
-    """Builds `model` as `built` was, with which it shares its layers."""
-    config = built.get_build_config()
-    if "input_shape" in config:
-        model.build(config["input_shape"])
-    else:
-        model.build(**config["shapes_dict"])
