@@ -82,11 +82,12 @@ def check_reach(model, predict, variables, gradients):
 
 
 def _reached(predict, variables, sources):
-    """The variables that the predictions depend on, where `sources` stand for them."""
+    """The variables that predictions and added losses depend on, `sources` in their place."""
     with tf.GradientTape() as tape:
         tape.watch(sources)
-        with keras.StatelessScope(list(zip(variables, sources)), collect_losses=True):
-            outputs = keras.tree.flatten(predict())
+        scope = keras.StatelessScope(list(zip(variables, sources)), collect_losses=True)
+        with scope:
+            outputs = [*keras.tree.flatten(predict()), *scope.losses]
     outputs = [y for y in outputs if y is not None and y.dtype.is_floating]
     gradients = tape.gradient(outputs, sources)
     return [v for v, g in zip(variables, gradients) if g is not None]

@@ -76,22 +76,39 @@ def replica_index():
 
 
 def check_reach(model, predict, variables, gradients):
-    """Compares with a pass on the parameters themselves, where a gradient is missing."""
-    missing = [v for v, g in zip(variables, gradients) if g is None]
-    if not missing:
+    """Compares what `predict` reaches through tensors with what it reaches through parameters.
+
+    Weights that serve a prediction without a loss have no gradient either, and are reached
+    both ways. One that is hidden may still have the gradient of its regularizer.
+    """
+    suspects = [
+        v for v, g in zip(variables, gradients) if g is None or v.regularizer is not None
+    ]
+    if not suspects:
         return
-    parameters = [v.value for v in missing]
-    with torch.enable_grad(), Untracked(model, []) as untracked, keras.StatelessScope():
-        outputs = keras.tree.flatten(untracked.call(predict))
-    total = sum(y.sum() for y in outputs if y is not None and y.requires_grad)
-    found = torch.autograd.grad(total, parameters, allow_unused=True)
-    hidden = [v.path for v, g in zip(missing, found) if g is not None]
+    as_tensors = [w.requires_grad_() for w in read(suspects)]
+    found = _reached(model, predict, suspects, as_tensors)
+    as_parameters = _reached(model, predict, suspects, [v.value for v in suspects])
+    hidden = [v.path for v, t, p in zip(suspects, found, as_parameters) if p and not t]
     if hidden:
         raise ValueError(
             "A layer uses these weights otherwise than as its Keras variables (for "
             "example as parameters that it kept when it was built), so that they could "
             f"not be perturbed. Use the variables. Received: weights={hidden}"
         )
+
+
+def _reached(model, predict, variables, sources):
+    """Whether predictions and added losses depend on each source, in its variable's place."""
+    scope = keras.StatelessScope(list(zip(variables, sources)), collect_losses=True)
+    with torch.enable_grad(), Untracked(model, []) as untracked, scope:
+        outputs = keras.tree.flatten(untracked.call(predict))
+    outputs = [y for y in [*outputs, *scope.losses] if y is not None and y.requires_grad]
+    if not outputs:
+        return [False] * len(sources)
+    total = sum(y.sum() for y in outputs)
+    gradients = torch.autograd.grad(total, sources, allow_unused=True)
+    return [g is not None for g in gradients]
 
 
 def replicas(model):
