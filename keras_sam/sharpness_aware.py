@@ -151,8 +151,9 @@ class SharpnessAware(Saved, _backend.Fit):
             self._sharpness_aware.epoch.assign(epoch)
 
     def fit(self, *args, **kwargs):
-        args, kwargs = counting(super().fit, args, kwargs, self._see_epoch)
-        return super().fit(*args, **kwargs)
+        fit = super().fit
+        with counting(fit, args, kwargs, self._see_epoch) as (args, kwargs):
+            return fit(*args, **kwargs)
 
     @_backend.train_step
     def train_step(self, data):

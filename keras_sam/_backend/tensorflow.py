@@ -82,7 +82,7 @@ def check_reach(model, predict, variables, gradients):
 
 
 def _reached(predict, variables, sources):
-    """The variables that predictions and added losses depend on, `sources` in their place."""
+    """The variables that predictions or added losses use, where `sources` stand for them."""
     with tf.GradientTape() as tape:
         tape.watch(sources)
         scope = keras.StatelessScope(list(zip(variables, sources)), collect_losses=True)
