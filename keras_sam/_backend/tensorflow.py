@@ -82,7 +82,7 @@ def check_reach(model, predict, variables, gradients):
 
 
 def _reached(predict, variables, sources):
-    """The variables that predictions or added losses use, where `sources` stand for them."""
+    """The variables that predictions or added losses use, with `sources` for them."""
     with tf.GradientTape() as tape:
         tape.watch(sources)
         scope = keras.StatelessScope(list(zip(variables, sources)), collect_losses=True)

@@ -76,7 +76,7 @@ def replica_index():
 
 
 def check_reach(model, predict, variables, gradients):
-    """Compares what `predict` reaches through tensors and what it reaches through parameters.
+    """Compares what `predict` reaches through tensors and through parameters.
 
     Weights that serve a prediction without a loss have no gradient either, and are reached
     both ways. One that is hidden may still have the gradient of its regularizer.
@@ -99,7 +99,7 @@ def check_reach(model, predict, variables, gradients):
 
 
 def _reached(model, predict, variables, sources):
-    """Whether predictions or added losses depend on each source, in its variable's place."""
+    """Whether predictions or added losses use each source in its variable's place."""
     scope = keras.StatelessScope(list(zip(variables, sources)), collect_losses=True)
     with torch.enable_grad(), Untracked(model, []) as untracked, scope:
         outputs = keras.tree.flatten(untracked.call(predict))
