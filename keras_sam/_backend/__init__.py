@@ -19,6 +19,8 @@ A backend module gives:
         A scalar, in the tensor's dtype.
     scaled(tensors, factor)
         The tensors times a scalar tensor; zeros where that is 0, even for NaN.
+    cond(predicate, yes, no)
+        `yes()` or `no()`, lists of tensors alike, by a scalar tensor. One of them runs.
     fold(part, start, data, m, own)
         Runs `part(rows, state) -> (terms, state, outputs)` over groups of m successive
         rows of the tensors in `data`, of which the last may be short. State and terms are
@@ -92,6 +94,7 @@ differentiate = backend.differentiate
 dense = backend.dense
 sum_of_squares = backend.sum_of_squares
 scaled = backend.scaled
+cond = backend.cond
 fold = backend.fold
 head = backend.head
 remembered = backend.remembered

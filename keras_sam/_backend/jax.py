@@ -74,6 +74,15 @@ def scaled(tensors, factor):
     return [jnp.where(factor == 0, 0, tensor * factor) for tensor in tensors]
 
 
+def cond(predicate, yes, no):
+    """In Python where the predicate is known: JAX compiles fresh closures each time."""
+    try:
+        known = bool(predicate)
+    except jax.errors.ConcretizationTypeError:
+        return jax.lax.cond(predicate, yes, no)
+    return yes() if known else no()
+
+
 def check_reach(model, predict, variables, gradients):
     """Plain training puts tensors in the place of variables too: JAX hides nothing."""
 

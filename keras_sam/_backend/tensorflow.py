@@ -45,6 +45,10 @@ def scaled(tensors, factor):
     return [tf.math.multiply_no_nan(tensor, factor) for tensor in tensors]
 
 
+def cond(predicate, yes, no):
+    return keras.ops.cond(predicate, yes, no)
+
+
 def check_reach(model, predict, variables, gradients):
     """Compares with a trace of `predict` on the variables themselves, never run.
 

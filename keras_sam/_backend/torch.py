@@ -58,6 +58,10 @@ def scaled(tensors, factor):
     return [tensor * factor for tensor in tensors]
 
 
+def cond(predicate, yes, no):
+    return keras.ops.cond(predicate, yes, no)
+
+
 def remembered(tensor, count):
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     return keras.Variable(tensor, dtype=dtype, trainable=False, autocast=False)

@@ -52,7 +52,8 @@ class RhoByLearningRate:
         """The radius at a learning rate, a scalar of its dtype."""
         part = (learning_rate - self.lr_min) / (self.lr_max - self.lr_min)
         rho = self.rho_min + (self.rho_max - self.rho_min) * part
-        return ops.maximum(rho, 0.0)  # Below `lr_min`, in a warm-up.
+        # Below `lr_min`, in a warm-up.
+        return ops.where(rho < 0, ops.zeros_like(rho), rho)
 
     def get_config(self):
         return dict(vars(self))
