@@ -19,6 +19,11 @@ class SharpnessAware(Saved, _backend.Fit):
     those at w, as are the updates of batch-norm statistics, seeds and other state. The
     logs of training have a further entry, `sharpness`: the mean of L(w + eps) - L(w).
 
+    Where the loss or its gradient is not finite at w + eps, the batch takes the plain step
+    (and none, with a part of the step that takes no gradient at w), and `sharpness` is
+    infinite for that epoch: rho is too large. Loss scaling skips a step whose gradient it
+    has made overflow, as in plain training.
+
     A sharpness-aware step costs two steps of plain training. With `rho=0` it gives the
     same weights and logs, bit for bit.
 

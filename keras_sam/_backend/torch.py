@@ -62,6 +62,17 @@ def cond(predicate, yes, no):
     return keras.ops.cond(predicate, yes, no)
 
 
+def are_finite(gradients):
+    sums = [g.sum(dtype=torch.promote_types(g.dtype, torch.float32)) for g in gradients]
+    return torch.isfinite(torch.as_tensor(sum(sums)))
+
+
+def choose(predicate, xs, ys):
+    if predicate:
+        return xs
+    return [x if x is None else torch.zeros_like(x) for x in xs] if ys is None else ys
+
+
 def remembered(tensor, count):
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     return keras.Variable(tensor, dtype=dtype, trainable=False, autocast=False)

@@ -93,6 +93,10 @@ class Rho:
     def scheduled(self):
         return isinstance(self.value, SCHEDULES)
 
+    @property
+    def is_zero(self):
+        return not self.scheduled and self.value == 0
+
     def set(self, value):
         """Sets a number in place of a number. Returns whether that could be done."""
         value = _validated(value)
