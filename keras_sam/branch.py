@@ -1,7 +1,8 @@
 """A choice between two computations, of which one runs."""
 
 import keras
-from keras import ops
+
+from keras_sam import _backend
 
 
 def branch(predicate, yes, no):
@@ -24,7 +25,7 @@ def branch(predicate, yes, no):
         leaves = keras.tree.flatten(structures[-1])
         return [leaf for leaf in leaves if leaf is not None]
 
-    leaves = iter(ops.cond(predicate, lambda: tensors(yes), lambda: tensors(no)))
+    leaves = iter(_backend.cond(predicate, lambda: tensors(yes), lambda: tensors(no)))
     return keras.tree.map_structure(
         lambda leaf: None if leaf is None else next(leaves), structures[-1]
     )

@@ -1,5 +1,6 @@
 """The number of the epoch, which Keras tells callbacks alone."""
 
+import contextlib
 import inspect
 
 import keras
@@ -16,22 +17,34 @@ class EpochCounter(keras.callbacks.Callback):
         self.see(epoch)
 
 
+@contextlib.contextmanager
 def counting(fit, args, kwargs, see):
-    """The arguments of a call of `fit`, with a counter among its callbacks."""
+    """The arguments of a call of `fit`, with a counter among its callbacks while it runs.
+
+    When it ends, the epoch is 0 again, as it is outside of `fit`.
+    """
     signature = inspect.signature(fit)
-    if "callbacks" not in signature.parameters:
-        return args, {
-            **kwargs,
-            "callbacks": _with(EpochCounter(see), kwargs.get("callbacks")),
-        }
-    bound = signature.bind(*args, **kwargs)
-    before = bound.arguments.get("callbacks")
-    bound.arguments["callbacks"] = _with(EpochCounter(see), before)
-    return bound.args, bound.kwargs
+    if "callbacks" in signature.parameters:
+        bound = signature.bind(*args, **kwargs)
+        callbacks = bound.arguments.pop("callbacks", None)
+        args, kwargs = bound.args, bound.kwargs
+    else:
+        callbacks = kwargs.pop("callbacks", None)
+    try:
+        with _with(EpochCounter(see), callbacks) as callbacks:
+            yield args, {**kwargs, "callbacks": callbacks}
+    finally:
+        see(0)
 
 
+@contextlib.contextmanager
 def _with(counter, callbacks):
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.append(counter)
-        return callbacks
-    return [counter, *keras.tree.flatten(callbacks or [])]
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        yield [counter, *keras.tree.flatten(callbacks or [])]
+        return
+    # The caller's own, who may pass it again: it is left as it came.
+    callbacks.callbacks.insert(0, counter)
+    try:
+        yield callbacks
+    finally:
+        callbacks.callbacks.remove(counter)

@@ -2,6 +2,8 @@
 
 import numbers
 
+from keras_sam.validation import LARGEST_INTEGER
+
 
 class GroupSize:
     """The number of examples that share one perturbation, as the user sets it.
@@ -10,7 +12,7 @@ class GroupSize:
 
     Args:
         value: `None` for the replica's batch, `"global"` for that of all replicas, or an
-            integer `> 0`.
+            integer `> 0` that fits into int32.
 
     Raises:
         ValueError: if `value` is none of these.
@@ -19,7 +21,8 @@ class GroupSize:
     def __init__(self, value):
         if value not in (None, "global") and not _is_count(value):
             raise ValueError(
-                '`m` must be a positive integer, `None` or "global". '
+                f"`m` must be a positive integer of at most {LARGEST_INTEGER}, `None` or "
+                '"global". '
                 f"Received: m={value} (of type {type(value)})"
             )
         self.value = int(value) if _is_count(value) else value
@@ -83,4 +86,5 @@ class GroupSize:
 
 
 def _is_count(value):
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
+    integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return integer and 0 < value <= LARGEST_INTEGER

@@ -1,4 +1,8 @@
-"""Norms of all weights together, in float32 or better, at any scale."""
+"""Norms of all weights together, in float32 or better, at any scale.
+
+Keras's `divide_no_nan`, `minimum` and `maximum` turn float64 into float32 on PyTorch. The
+operators of tensors and `where` do not.
+"""
 
 import keras
 from keras import ops
@@ -22,7 +26,7 @@ def steepest(gradients, rho, p=2.0):
     """
     accurate, dtype = _accurate(gradients)
     direction, norm = _euclidean(accurate) if p == 2 else _general(accurate, p)
-    factor = ops.divide_no_nan(ops.convert_to_tensor(rho, dtype), norm)
+    factor = _quotient(ops.convert_to_tensor(rho, dtype), norm)
     ok = ops.logical_and(ops.isfinite(norm), ops.isfinite(factor))
     factor = ops.where(ok, factor, ops.zeros_like(factor))
     perturbation = _backend.scaled(direction, factor)
@@ -39,7 +43,7 @@ def unit(tensors):
     """The tensors divided by their 2-norm. Zeros stay zeros."""
     accurate, dtype = _accurate(tensors)
     scale, scaled = _scaled_norm(accurate)
-    factor = ops.divide_no_nan(ops.ones((), dtype), scaled)
+    factor = _quotient(ops.ones((), dtype), scaled)
     return _backend.scaled(_backend.scaled(accurate, scale), factor)
 
 
@@ -48,11 +52,22 @@ def dot(xs, ys):
     return sum(_sum(x * y) for x, y in zip(xs, ys))
 
 
-def _accurate(tensors):
+def accurate(tensors):
+    """The dtype in which to compute with these: float32 or better."""
     dtypes = {keras.backend.standardize_dtype(t.dtype) for t in tensors}
     # Keras's `result_type` knows float64 on TensorFlow only.
-    dtype = "float64" if "float64" in dtypes else "float32"
+    return "float64" if "float64" in dtypes else "float32"
+
+
+def _accurate(tensors):
+    dtype = accurate(tensors)
     return [ops.cast(t, dtype) for t in tensors], dtype
+
+
+def _quotient(x, y):
+    """x / y, and 0 where the scalar y is 0."""
+    zero = y == 0
+    return ops.where(zero, ops.zeros_like(y), x / ops.where(zero, ops.ones_like(y), y))
 
 
 def _euclidean(gradients):
@@ -63,9 +78,11 @@ def _euclidean(gradients):
 def _general(gradients, p):
     """A multiple of the perturbation, and its p-norm."""
     # Not the maximum of |g|, which would be one more copy of the weights.
-    extremes = [e for g in gradients for e in (ops.max(g), -ops.min(g))]
-    largest = ops.max(ops.stack(extremes))
-    units = [ops.divide_no_nan(g, largest) for g in gradients]
+    sized = [g for g in gradients if 0 not in g.shape]
+    extremes = [e for g in sized for e in (ops.max(g), -ops.min(g))]
+    largest = ops.max(ops.stack(extremes)) if sized else ops.zeros((), gradients[0].dtype)
+    divisor = ops.where(largest == 0, ops.ones_like(largest), largest)
+    units = [g / divisor for g in gradients]
     if p == 1:
         # XLA may divide by multiplying, after which no |u| is 1.
         ones = [ops.cast(ops.abs(g) == largest, g.dtype) for g in gradients]
@@ -82,15 +99,17 @@ def _scaled_norm(tensors):
     total = sum(map(_backend.sum_of_squares, tensors))
 
     def rescaled():
-        scale = ops.where(total < 1, 2.0**80, 2.0**-80)  # Exact, as a power of 2 is.
-        scale = ops.cast(scale, total.dtype)
+        # Exact, as a power of 2 is, and so large that no square is beyond the exponents.
+        power = 540 if accurate([total]) == "float64" else 80
+        scales = [ops.convert_to_tensor(2.0**e, total.dtype) for e in (power, -power)]
+        scale = ops.where(total < 1, *scales)
         squares = sum(_backend.sum_of_squares(t * scale) for t in tensors)
         # The root of 0 has no derivative, for which second order would ask.
         root = ops.sqrt(ops.where(squares == 0, ops.ones_like(squares), squares))
         return scale, ops.where(squares == 0, ops.zeros_like(root), root)
 
     safe = ops.logical_and(ops.isfinite(total), total > 1e-20)
-    return ops.cond(safe, lambda: (ops.ones_like(total), ops.sqrt(total)), rescaled)
+    return _backend.cond(safe, lambda: (ops.ones_like(total), ops.sqrt(total)), rescaled)
 
 
 def _sum(tensor):

@@ -31,6 +31,8 @@ class Parts:
             a perturbation, or `None` where none do.
 
     Attributes:
+        stays_at_w: Bool. Whether rho is 0 and was when the step was compiled, which then is
+            the plain step: TensorFlow's graph optimizer would see the difference.
         memory: Dict of lists of tensors, as given, and at the end of the step as it is
             to be remembered.
     """
@@ -39,6 +41,7 @@ class Parts:
         self.ascent, self.descent = settings.ascent, settings.descent
         self.schedule, self.second_order = settings.schedule, settings.second_order
         self.rho = settings.rho(optimizer)
+        self.stays_at_w = settings.rho.is_zero
         # A variable, or with gradient accumulation a tensor.
         self.time = Time(optimizer.iterations + 0, settings.epoch + 0)
         self.weights = weights
@@ -50,6 +53,7 @@ class Parts:
         self.before, self.memory = memory, dict(memory)
         self.scale = scale
         self.mean = share
+        self.skips = _skips_overflow(optimizer)
         self.seen = None
 
     @property
@@ -102,6 +106,19 @@ class Parts:
             self._check("project", perturbation)
             moved = self._moved(weights, perturbation, gradients)
         return moved
+
+    def is_finite(self, perturbed):
+        """Whether the pass at w + eps can be learned from. `None` where it is one at w.
+
+        Its gradient may also have overflowed by the scale of the loss. Such a step is the
+        optimizer's to skip, and its scale to lower.
+        """
+        if self.stays_at_w:
+            return None
+        gradients = [perturbed.gradients[i] for i in self.trained]
+        finite = _backend.are_finite([g for g in gradients if g is not None])
+        finite = ops.logical_or(finite, self.skips)
+        return ops.logical_and(finite, ops.isfinite(perturbed.loss))
 
     def unless_fixed(self, gradients, clean):
         trained = set(self.trained)
@@ -166,7 +183,7 @@ class Parts:
     def _keep(self, name, memory):
         """But not what overflowed: an optimizer with loss scaling skips that step."""
         before = self.memory[name]
-        self.memory[name] = [_unless_infinite(n, b) for n, b in zip(memory, before)]
+        self.memory[name] = [unless_infinite(n, b) for n, b in zip(memory, before)]
 
     def _of_loss(self, gradients, indices):
         """The gradients of the loss itself, of the weights with these indices."""
@@ -192,7 +209,15 @@ class Parts:
         return moved
 
 
-def _unless_infinite(new, old):
+def unless_infinite(new, old):
+    """The new tensor, with the old one's entries where it is not finite."""
     if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(old.dtype)):
         return new
     return ops.cast(ops.where(ops.isfinite(new), new, old), old.dtype)
+
+
+def _skips_overflow(optimizer):
+    """Whether it skips a step in which its scale of the loss makes a gradient overflow."""
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return False
+    return optimizer.scale_loss(1.0) > 1

@@ -124,8 +124,9 @@ class Settings:
 
     def set_rho(self, value):
         """Returns whether the step has to be compiled anew."""
+        was_zero = self.rho.is_zero
         if self.rho.set(value):
-            return False
+            return was_zero is not self.rho.is_zero
         self.rho = Rho(value)
         return True
 

@@ -29,6 +29,11 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
     those at w, as are the updates of batch-norm statistics, seeds and other state. The
     logs of training have a further entry, `sharpness`: the mean of L(w + eps) - L(w).
 
+    Where the loss or its gradient is not finite at w + eps, the batch takes the plain step
+    (and none, with a part of the step that takes no gradient at w), and `sharpness` is
+    infinite for that epoch: rho is too large. Loss scaling skips a step whose gradient it
+    has made overflow, as in plain training.
+
     A sharpness-aware step costs two steps of plain training. With `rho=0` it gives the
     same weights and logs, bit for bit.
 
@@ -190,8 +195,9 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
     @functools.wraps(keras.Model.fit)
     def fit(self, *args, **kwargs):
         self._sharpness_aware.randomness = _backend.Randomness()
-        args, kwargs = counting(super().fit, args, kwargs, self._see_epoch)
-        return super().fit(*args, **kwargs)
+        fit = super().fit
+        with counting(fit, args, kwargs, self._see_epoch) as (args, kwargs):
+            return fit(*args, **kwargs)
 
     @_backend.train_step
     def train_step(self, data):

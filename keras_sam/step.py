@@ -1,9 +1,11 @@
 """The sharpness-aware step, a pure function of tensors."""
 
+import math
 from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_sam import _backend
 from keras_sam.branch import branch
 
 
@@ -44,6 +46,9 @@ def sharpness_aware_step(evaluate, weights, parts, evaluate_part=None):
         _, s      = evaluate(parts.perturb(w, g))
         update    = parts.descend(g, s)
 
+    Where the loss or s is not finite at w + eps, the step is the plain one, with g in the
+    place of s, and its sharpness is infinite.
+
     Both passes start from the same state, and only the first one's is kept. Where no part
     of the step needs g, or that of some of the examples is enough, there is no pass over
     all of them at w, and the one at w + eps is shown.
@@ -79,12 +84,17 @@ def _shown_at_w(evaluate, weights, parts):
         perturbed = _evaluate_perturbed(evaluate, evaluate, weights, g, parts)
         _check_alike(clean.gradients, perturbed.gradients)
         gradients = parts.unless_fixed(perturbed.gradients, clean.gradients)
-        return perturbed.loss - clean.loss, gradients
+        return perturbed.loss - clean.loss, gradients, parts.is_finite(perturbed)
 
     def stay():
-        return ops.zeros_like(clean.loss), clean.gradients
+        finite = None if parts.stays_at_w else ops.ones((), "bool")
+        return ops.zeros_like(clean.loss), clean.gradients, finite
 
-    sharpness, s = branch(climbs, climb, stay)
+    sharpness, s, finite = branch(climbs, climb, stay)
+    if finite is not None:
+        sharpness = ops.where(finite, sharpness, ops.full_like(sharpness, math.inf))
+        s = _backend.choose(finite, s, clean.gradients)
+        climbs = _both(climbs, finite)
     return Step(clean, sharpness, parts.descend(climbs, g, s))
 
 
@@ -96,7 +106,10 @@ def _shown_at_the_perturbed(evaluate, weights, parts, evaluate_part):
     perturbed = _evaluate_perturbed(
         evaluate, evaluate_part or evaluate, weights, g, parts, climbs
     )
-    return Step(perturbed, None, parts.descend(climbs, g, perturbed.gradients))
+    s, finite = perturbed.gradients, parts.is_finite(perturbed)
+    if finite is not None:
+        s, climbs = _backend.choose(finite, s, g), _both(climbs, finite)
+    return Step(perturbed, None, parts.descend(climbs, g, s))
 
 
 def _evaluate_perturbed(evaluate, evaluate_part, weights, g, parts, climbs=True):
@@ -111,6 +124,13 @@ def _evaluate_perturbed(evaluate, evaluate_part, weights, g, parts, climbs=True)
         )
 
     return evaluate(weights, at) if parts.second_order else evaluate(at(weights))
+
+
+def _both(climbs, finite):
+    """To descents and schedules, a step that cannot use its climb is one without."""
+    if isinstance(climbs, bool):
+        return finite if climbs else climbs
+    return ops.logical_and(climbs, finite)
 
 
 def _check_alike(gradients, perturbed):

@@ -9,7 +9,7 @@ from keras_sam import _backend
 from keras_sam._backend import trainer
 from keras_sam.group_checks import check_groups
 from keras_sam.groups import step_over_groups
-from keras_sam.parts import Parts
+from keras_sam.parts import Parts, unless_infinite
 from keras_sam.step import Pass, sharpness_aware_step
 
 
@@ -82,7 +82,10 @@ def _step(model, data, variables, settings):
             rows = _backend.copied(_backend.head(data, fraction))
             some = evaluation(rows, private=True)
         step = sharpness_aware_step(evaluation(data), weights, parts, some)
-        updates = [*step.shown.updates, *memory.updates(parts.memory)]
+        updates = step.shown.updates
+        if step.sharpness is None:
+            updates = _finite(updates, state)
+        updates = [*updates, *memory.updates(parts.memory)]
         return step._replace(shown=step.shown._replace(updates=updates))
 
     m = settings.m.examples or (local and local * neighbours)
@@ -122,6 +125,17 @@ def _evaluation(model, data, variables, settings, draws, state=()):
         return Pass(loss, y_pred, gradients, updates)
 
     return evaluate
+
+
+def _finite(updates, state):
+    """The state of a pass at w + eps, where nothing may stay infinite for good."""
+    given = {id(variable): value for variable, value in state}
+    return [
+        (v, unless_infinite(value, given.get(id(v), v.value)))
+        if isinstance(v, keras.Variable)
+        else (v, value)
+        for v, value in updates
+    ]
 
 
 def _update_sharpness(model, sharpness, rise, batch_size):

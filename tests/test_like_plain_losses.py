@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from tests.conftest import BACKEND, assert_like_plain, classify, cnn
+from tests.conftest import (
+    BACKEND,
+    assert_like_plain,
+    classify,
+    cnn,
+    without_a_gradient,
+)
 from tests.test_like_plain import fit
 
 
@@ -95,3 +101,24 @@ def test_overridden_compute_loss(images, takes_training):
         return model
 
     assert_like_plain(make, fit(*images))
+
+
+@pytest.mark.parametrize("gradient", [True, False])
+@pytest.mark.parametrize("loss", [None, "c"])
+def test_predictions_without_a_loss(loss, gradient):
+    """Weights that serve only these have no gradient, and are not hidden for that."""
+
+    def make(cls):
+        inputs = keras.Input((4,))
+        h = Extras()(layers.Dense(3)(inputs))
+        d = layers.Dense(2, kernel_regularizer="l2")(layers.Dense(2)(h))
+        if not gradient:
+            d = layers.Lambda(ops.stop_gradient, output_shape=(2,))(d)
+        model = cls(inputs, {"c": layers.Dense(1, name="c")(h), "d": d})
+        model.compile("sgd", {"c": "mse", "d": None} if loss else None)
+        return model
+
+    rng = np.random.default_rng(0)
+    y = {"c": rng.normal(size=(40, 1)), "d": rng.normal(size=(40, 2))} if loss else None
+    with without_a_gradient():
+        assert_like_plain(make, fit(rng.normal(size=(40, 4)), y))

@@ -88,6 +88,11 @@ MESSAGES = [
     (-0.1, r"`rho` must be non-negative. Received: rho=-0.1"),
     (float("nan"), r"`rho` must be finite. Received: rho=nan"),
     (float("inf"), r"`rho` must be finite. Received: rho=inf"),
+    (10**400, r"`rho` must be finite. Received: rho=10000"),
+    (-(10**400), r"`rho` must be non-negative. Received: rho=-10000"),
+    (1e39, r"`rho` must be 0, or in \[.*\] as a float32. Received: rho=1e\+39"),
+    (np.float64(1e39), r"`rho` must be 0, or in \[.*\] as a float32"),
+    (1e-39, r"`rho` must be 0, or in \[.*\] as a float32. Received: rho=1e-39"),
     (
         "0.1",
         r"`rho` must be a number, a `keras.*RhoByLearningRate`. Received: rho=0.1",
@@ -110,3 +115,10 @@ def test_bad_values(images, rho, message):
         model.rho = rho
     assert model.rho == 0.2
     model.fit(*images, verbose=0)
+
+
+def test_what_is_finite_in_the_precision_of_the_weights(float64):
+    assert keras_sam.SAMModel(*cnn(), rho=1e39).rho == 1e39
+    keras.config.set_floatx("float16")
+    with pytest.raises(ValueError, match=r"as a float16. Received: rho=100000.0"):
+        keras_sam.SAMModel(*cnn(), rho=1e5)

@@ -134,14 +134,20 @@ def test_nothing_is_left_in_grad(images):
     assert all(v.value.grad is None for v in model.trainable_weights)
 
 
-def test_weights_that_a_layer_reaches_otherwise(images):
+@pytest.mark.parametrize("regularizer", [None, "l2"])
+@pytest.mark.parametrize("loss", [False, True])
+def test_weights_that_a_layer_reaches_otherwise(images, regularizer, loss):
     class Keeps(layers.Layer):
         def build(self, shape):
-            self.w = self.add_weight(shape=(3, 3))
+            self.w = self.add_weight(shape=(3, 3), regularizer=regularizer)
             vars(self)["kept"] = self.w.value
 
         def call(self, x):
-            return x @ vars(self)["kept"]
+            y = x @ vars(self)["kept"]
+            if not loss:
+                return y
+            self.add_loss(ops.mean(y))
+            return x
 
     inputs, outputs = cnn()
     model = classify(keras_sam.SAMModel(inputs, Keeps()(outputs)))

@@ -24,6 +24,13 @@ A backend module gives:
         A scalar, in the tensor's dtype.
     scaled(tensors, factor)
         The tensors times a scalar tensor; zeros where that is 0, even for NaN.
+    cond(predicate, yes, no)
+        `yes()` or `no()`, lists of tensors alike, by a scalar tensor. One of them runs.
+    are_finite(gradients)
+        A scalar bool tensor. Gradients whose sum overflows count as infinite.
+    choose(predicate, xs, ys)
+        The gradients xs or ys, both lists with `None` where there is none, by a scalar
+        bool tensor. Where ys is `None`, zeros.
     fold(part, start, data, m, own)
         Runs `part(rows, state) -> (terms, state, outputs)` over groups of m successive
         rows of the tensors in `data`, of which the last may be short. State and terms are
@@ -99,6 +106,9 @@ copied = backend.copied
 dense = backend.dense
 sum_of_squares = backend.sum_of_squares
 scaled = backend.scaled
+cond = backend.cond
+are_finite = backend.are_finite
+choose = backend.choose
 fold = backend.fold
 head = backend.head
 remembered = backend.remembered

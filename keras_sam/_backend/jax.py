@@ -81,6 +81,33 @@ def scaled(tensors, factor):
     return [jnp.where(factor == 0, 0, tensor * factor) for tensor in tensors]
 
 
+def cond(predicate, yes, no):
+    """In Python where the predicate is known: JAX compiles fresh closures each time."""
+    known = _known(predicate)
+    if known is None:
+        return jax.lax.cond(predicate, yes, no)
+    return yes() if known else no()
+
+
+def are_finite(gradients):
+    sums = [jnp.sum(g, dtype=jnp.promote_types(g.dtype, "float32")) for g in gradients]
+    return jnp.isfinite(sum(sums))
+
+
+def choose(predicate, xs, ys):
+    if _known(predicate):
+        return xs
+    ys = [0] * len(xs) if ys is None else ys
+    return [x if x is None else jnp.where(predicate, x, y) for x, y in zip(xs, ys)]
+
+
+def _known(predicate):
+    try:
+        return bool(predicate)
+    except jax.errors.ConcretizationTypeError:
+        return None
+
+
 def check_reach(model, predict, variables, gradients, draws):
     """Plain training puts tensors in the place of variables too: JAX hides nothing."""
 

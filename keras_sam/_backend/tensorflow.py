@@ -50,6 +50,32 @@ def scaled(tensors, factor):
     return [tf.math.multiply_no_nan(tensor, factor) for tensor in tensors]
 
 
+def cond(predicate, yes, no):
+    return keras.ops.cond(predicate, yes, no)
+
+
+def are_finite(gradients):
+    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
+    half = [v.dtype in (tf.float16, tf.bfloat16) for v in values]
+    values = [tf.cast(v, tf.float32) if h else v for v, h in zip(values, half)]
+    sums = [tf.math.is_finite(tf.reduce_sum(v)) for v in values]
+    return tf.reduce_all(sums)
+
+
+def choose(predicate, xs, ys):
+    ys = [None] * len(xs) if ys is None else ys
+    return [x if x is None else _chosen(predicate, x, y) for x, y in zip(xs, ys)]
+
+
+def _chosen(predicate, x, y):
+    """Of sparse gradients each may have its own number of rows."""
+    if not isinstance(x, tf.IndexedSlices):
+        return tf.where(predicate, x, tf.zeros_like(x) if y is None else y)
+    if y is None:
+        y = tf.IndexedSlices(tf.zeros_like(x.values), x.indices, x.dense_shape)
+    return tf.cond(predicate, lambda: x, lambda: y)
+
+
 def check_reach(model, predict, variables, gradients, draws):
     """Compares with a trace of `predict` on the variables themselves, never run.
 
@@ -87,11 +113,12 @@ def check_reach(model, predict, variables, gradients, draws):
 
 
 def _reached(predict, variables, sources, draws):
-    """The variables that the predictions depend on, where `sources` stand for them."""
+    """The variables that predictions or added losses use, with `sources` for them."""
     with tf.GradientTape() as tape, draws.for_a_pass():
         tape.watch(sources)
-        with keras.StatelessScope(list(zip(variables, sources)), collect_losses=True):
-            outputs = keras.tree.flatten(predict())
+        scope = keras.StatelessScope(list(zip(variables, sources)), collect_losses=True)
+        with scope:
+            outputs = [*keras.tree.flatten(predict()), *scope.losses]
     outputs = [y for y in outputs if y is not None and y.dtype.is_floating]
     gradients = tape.gradient(outputs, sources)
     return [v for v, g in zip(variables, gradients) if g is not None]

@@ -83,6 +83,21 @@ def scaled(tensors, factor):
     return [tensor * factor for tensor in tensors]
 
 
+def cond(predicate, yes, no):
+    return keras.ops.cond(predicate, yes, no)
+
+
+def are_finite(gradients):
+    sums = [g.sum(dtype=torch.promote_types(g.dtype, torch.float32)) for g in gradients]
+    return torch.isfinite(torch.as_tensor(sum(sums)))
+
+
+def choose(predicate, xs, ys):
+    if predicate:
+        return xs
+    return [x if x is None else torch.zeros_like(x) for x in xs] if ys is None else ys
+
+
 def remembered(tensor, count):
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     return keras.Variable(tensor, dtype=dtype, trainable=False, autocast=False)
@@ -101,27 +116,46 @@ def replica_index():
 
 
 def check_reach(model, predict, variables, gradients, draws):
-    """Compares with a pass on the parameters themselves, where a gradient is missing."""
-    missing = [v for v, g in zip(variables, gradients) if g is None]
-    if not missing:
+    """Compares what `predict` reaches through tensors and through parameters.
+
+    Weights that serve a prediction without a loss have no gradient either, and are reached
+    both ways. One that is hidden may still have the gradient of its regularizer.
+    """
+    suspects = [
+        v for v, g in zip(variables, gradients) if g is None or v.regularizer is not None
+    ]
+    if not suspects:
         return
-    parameters = [v.value for v in missing]
-
-    def evaluate(stage):
-        with keras.StatelessScope(), stage("forward"):
-            return Untracked(model, []).call(predict)
-
-    with torch.enable_grad():
-        outputs = keras.tree.flatten(draws.run(evaluate))
-    total = sum(y.sum() for y in outputs if y is not None and y.requires_grad)
-    found = torch.autograd.grad(total, parameters, allow_unused=True)
-    hidden = [v.path for v, g in zip(missing, found) if g is not None]
+    as_tensors = [w.requires_grad_() for w in read(suspects)]
+    found = _reached(model, predict, suspects, as_tensors, draws)
+    parameters = [v.value for v in suspects]
+    as_parameters = _reached(model, predict, suspects, parameters, draws)
+    hidden = [v.path for v, t, p in zip(suspects, found, as_parameters) if p and not t]
     if hidden:
         raise ValueError(
             "A layer uses these weights otherwise than as its Keras variables (for "
             "example as parameters that it kept when it was built), so that they could "
             f"not be perturbed. Use the variables. Received: weights={hidden}"
         )
+
+
+def _reached(model, predict, variables, sources, draws):
+    """Whether predictions or added losses use each source in its variable's place."""
+    scope = keras.StatelessScope(list(zip(variables, sources)), collect_losses=True)
+    untracked = Untracked(model, [])
+
+    def evaluate(stage):
+        with scope, stage("forward"):
+            return untracked.call(predict)
+
+    with torch.enable_grad():
+        outputs = keras.tree.flatten(draws.run(evaluate))
+    outputs = [y for y in [*outputs, *scope.losses] if y is not None and y.requires_grad]
+    if not outputs:
+        return [False] * len(sources)
+    total = sum(y.sum() for y in outputs)
+    gradients = torch.autograd.grad(total, sources, allow_unused=True)
+    return [g is not None for g in gradients]
 
 
 def replicas(model):

@@ -99,7 +99,8 @@ class Ascent:
     def project(self, perturbation, rho):
         """Back to the ball of radius rho, after another of several `steps`."""
         length = norm(perturbation)
-        length = ops.minimum(length, ops.cast(rho, length.dtype))
+        rho = ops.cast(rho, length.dtype)
+        length = ops.where(length > rho, rho, length)
         directions = zip(unit(perturbation), perturbation)
         return [ops.cast(length * d, e.dtype) for d, e in directions]
 

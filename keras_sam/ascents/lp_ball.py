@@ -1,13 +1,11 @@
 """The ball of a p-norm, climbed in one step or in several."""
 
-import numbers
-
 import keras
 from keras import ops
 
 from keras_sam.ascents.ascent import Ascent
 from keras_sam.norms import steepest
-from keras_sam.validation import count
+from keras_sam.validation import as_float, count, is_real
 
 
 @keras.saving.register_keras_serializable("keras_sam")
@@ -56,11 +54,11 @@ class LpBall(Ascent):
 
     def __init__(self, p: float = 2, steps: int = 1, variables=None):
         super().__init__(variables)
-        if isinstance(p, bool) or not isinstance(p, numbers.Real) or not p >= 1:
+        if not is_real(p) or not p >= 1:
             raise ValueError(f"`p` must be a number in [1, inf]. Received: p={p}")
-        self.p = float(p)
+        self.p = as_float(p)
         self.steps = count("steps", steps)
-        if steps > 1 and p not in (2, float("inf")):
+        if steps > 1 and self.p not in (2, float("inf")):
             raise ValueError(
                 "`steps` above 1 need `p=2` or `p=inf`, to whose balls a perturbation is "
                 f"easily projected. Received: steps={steps}, p={p}"

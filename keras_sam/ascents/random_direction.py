@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_sam import _backend
 from keras_sam.ascents.ascent import Ascent
+from keras_sam.validation import count
 
 
 @keras.saving.register_keras_serializable("keras_sam")
@@ -17,9 +18,12 @@ class RandomDirection(Ascent):
     that its logs can be compared with those of other ascents.)
 
     Args:
-        seed: Integer, or `None` for a random one. Defaults to `None`.
+        seed: Integer `>= 0`, or `None` for a random one. Defaults to `None`.
         variables: Which weights to perturb, as for `keras_sam.ascents.Ascent`. Defaults
             to `None`, for all.
+
+    Raises:
+        ValueError: if `seed` is not of this form.
 
     Example:
 
@@ -34,8 +38,8 @@ class RandomDirection(Ascent):
 
     def __init__(self, seed=None, variables=None):
         super().__init__(variables)
-        self.seed = seed
-        self.generator = keras.random.SeedGenerator(seed)
+        self.seed = seed if seed is None else count("seed", seed, 0)
+        self.generator = keras.random.SeedGenerator(self.seed)
 
     def init(self, weights):
         return [self.generator.state.value + 0]

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_sam.norms import norm
+from keras_sam.norms import accurate, norm
 from keras_sam.schedules.schedule import Schedule
 from keras_sam.validation import number
 
@@ -43,7 +43,8 @@ class Adaptive(Schedule):
         self.decay = number("decay", decay, 0, 1)
 
     def init(self, weights):
-        return [ops.zeros((), "float32"), ops.zeros((), "float32")]
+        dtype = accurate(weights)
+        return [ops.zeros((), dtype), ops.zeros((), dtype)]
 
     def climbs(self, time, gradients, memory):
         mean, variance = memory

@@ -1,14 +1,14 @@
 """rho over time."""
 
 import math
-import numbers
 from collections.abc import Callable
 
 import keras
+import ml_dtypes
 from keras import ops
 
 from keras_sam.described import described
-from keras_sam.validation import number
+from keras_sam.validation import as_float, is_real, number
 
 
 @keras.saving.register_keras_serializable("keras_sam")
@@ -54,7 +54,8 @@ class RhoByLearningRate:
         """The radius at a learning rate, a scalar of its dtype."""
         part = (learning_rate - self.lr_min) / (self.lr_max - self.lr_min)
         rho = self.rho_min + (self.rho_max - self.rho_min) * part
-        return ops.maximum(rho, 0.0)  # Below `lr_min`, in a warm-up.
+        # Below `lr_min`, in a warm-up.
+        return ops.where(rho < 0, ops.zeros_like(rho), rho)
 
     __repr__ = described
 
@@ -82,7 +83,8 @@ class Rho:
             `RhoByLearningRate`.
 
     Raises:
-        ValueError: if `value` is neither, or is negative, infinite or NaN.
+        ValueError: if `value` is neither, or is negative, infinite or NaN, or is not 0
+            and would be that or infinite in Keras's `floatx`.
     """
 
     def __init__(self, value):
@@ -96,6 +98,10 @@ class Rho:
     @property
     def scheduled(self):
         return isinstance(self.value, SCHEDULES)
+
+    @property
+    def is_zero(self):
+        return not self.scheduled and self.value == 0
 
     def set(self, value):
         """Sets a number in place of a number. Returns whether that could be done."""
@@ -116,7 +122,7 @@ class Rho:
 def _validated(rho):
     if isinstance(rho, SCHEDULES):
         return rho
-    if isinstance(rho, bool) or not isinstance(rho, numbers.Real):
+    if not is_real(rho):
         raise ValueError(
             "`rho` must be a number, a "
             "`keras.optimizers.schedules.LearningRateSchedule` or a "
@@ -125,6 +131,15 @@ def _validated(rho):
         )
     if rho < 0:
         raise ValueError(f"`rho` must be non-negative. Received: rho={rho}")
-    if not math.isfinite(rho):
+    value = as_float(rho)
+    if not math.isfinite(value):
         raise ValueError(f"`rho` must be finite. Received: rho={rho}")
-    return float(rho)
+    # Beyond these it would be infinite or 0 in a step, which then is a plain one.
+    limits = ml_dtypes.finfo(keras.config.floatx())
+    least, largest = float(limits.smallest_normal), float(limits.max)
+    if value and not least <= value <= largest:
+        raise ValueError(
+            f"`rho` must be 0, or in [{least:g}, {largest:g}] as a "
+            f"{keras.config.floatx()}. Received: rho={rho}"
+        )
+    return value
