@@ -53,6 +53,8 @@ def rule(name, value):
 
 
 def shown(value):
-    """A schedule of Keras's by its class alone: its `repr` is an address."""
+    """A schedule of Keras's or a function by its name: its `repr` is an address."""
+    if hasattr(value, "__qualname__"):
+        return value.__qualname__
     own = type(value).__repr__ is not object.__repr__
     return repr(value) if own else f"{type(value).__name__}()"

@@ -69,7 +69,7 @@ class Memory(Saveable):
                 stacklevel=2,
             )
         else:
-            self._assign(self.loaded)
+            _assign(self.all, self.loaded.values)
         self.loaded = None
 
     def read(self, state):
@@ -109,14 +109,27 @@ class Memory(Saveable):
                 f"`model.load_weights(path, skip_mismatch=True)`. {difference}"
             )
         if self.all and expected and self.owners == expected[0]:
-            self._assign(loaded)
+            _assign(self.all, loaded.values)
         else:
             self.loaded = loaded
 
-    def _assign(self, remembered):
-        for variable, values in zip(self.all, remembered.values):
-            count = len(_backend.of_replicas(variable))
-            if len(values) != count:  # Trained by another number of replicas.
-                mean = np.mean(values, axis=0, keepdims=True).astype(values.dtype)
-                values = np.repeat(mean, count, axis=0)
-            _backend.assign_to_replicas(variable, values)
+    def values(self):
+        """Dict of lists of arrays with an axis of replicas before the others, by part."""
+        return {
+            name: [_backend.of_replicas(variable) for variable in variables]
+            for name, variables in self.variables.items()
+        }
+
+    def take_over(self, values):
+        """Sets the parts that are named here to the values that they had before."""
+        for name, arrays in values.items():
+            _assign(self.variables[name], arrays)
+
+
+def _assign(variables, arrays):
+    for variable, values in zip(variables, arrays):
+        count = len(_backend.of_replicas(variable))
+        if len(values) != count:  # Trained by another number of replicas.
+            mean = np.mean(values, axis=0, keepdims=True).astype(values.dtype)
+            values = np.repeat(mean, count, axis=0)
+        _backend.assign_to_replicas(variable, values)

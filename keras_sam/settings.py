@@ -130,6 +130,24 @@ class Settings:
         self.rho = Rho(value)
         return True
 
+    def set(self, name, value, model):
+        """Sets one of them, but for rho: a step that is compiled has to be so anew.
+
+        What the parts remember stays, but for a part that is replaced.
+        """
+        fresh = Settings(**{name: value})
+        if name == "m":
+            fresh.m.batch_size = self.m.batch_size
+            fresh.m.neighbours(None, _backend.replicas(model))
+        vars(self)[name] = vars(fresh)[name]
+        if self.built is None:
+            return
+        remembered = self.memory.values()
+        remembered.pop(name, None)
+        self.built = None
+        self.build(model)
+        self.memory.take_over(remembered)
+
     def update(self, **settings):
         """Takes settings that a class did not pass on to its parent's constructor."""
         fresh = Settings(**{**self.values(), **settings})

@@ -18,6 +18,21 @@ from keras_sam.shown import Shown
 from keras_sam.train_step import train_step
 
 
+def _setting(name, doc):
+    """A setting that can be set at any time, after which the step is compiled anew."""
+
+    def get(self):
+        return self._sharpness_aware.values()[name]
+
+    def set_(self, value):
+        with _backend.model_scope(self):
+            self._sharpness_aware.set(name, value, self)
+        if self.train_function is not None:
+            self.make_train_function(force=True)
+
+    return property(get, set_, doc=doc)
+
+
 class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
     """Makes a model class train with sharpness-aware minimization (SAM).
 
@@ -144,30 +159,11 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
         if recompile and self.train_function is not None:
             self.make_train_function(force=True)
 
-    @property
-    def m(self):
-        """The number of examples that share one perturbation, `None` or `"global"`."""
-        return self._sharpness_aware.m.value
-
-    @property
-    def ascent(self):
-        """The ascent: from weights and gradients to a perturbation."""
-        return self._sharpness_aware.ascent
-
-    @property
-    def descent(self):
-        """The descent: from two gradients to the optimizer's."""
-        return self._sharpness_aware.descent
-
-    @property
-    def schedule(self):
-        """The schedule: on which steps to climb."""
-        return self._sharpness_aware.schedule
-
-    @property
-    def second_order(self):
-        """Whether the gradient goes through the perturbation."""
-        return self._sharpness_aware.second_order
+    m = _setting("m", 'The number of examples that share one perturbation, or "global".')
+    ascent = _setting("ascent", "The ascent: from weights and gradients to a perturbation.")
+    descent = _setting("descent", "The descent: from two gradients to the optimizer's.")
+    schedule = _setting("schedule", "The schedule: on which steps to climb.")
+    second_order = _setting("second_order", "Whether gradients go through eps.")
 
     @property
     def _needs_batch_size(self):

@@ -95,7 +95,7 @@ MESSAGES = [
     (1e-39, r"`rho` must be 0, or in \[.*\] as a float32. Received: rho=1e-39"),
     (
         "0.1",
-        r"`rho` must be a number, a `keras.*RhoByLearningRate`. Received: rho=0.1",
+        r"`rho` must be a number, a `keras.*RhoByLearningRate`.* Received: rho=0.1",
     ),
     (None, r"`rho` must be a number"),
     ([0.1], r"`rho` must be a number"),
@@ -122,3 +122,18 @@ def test_what_is_finite_in_the_precision_of_the_weights(float64):
     keras.config.set_floatx("float16")
     with pytest.raises(ValueError, match=r"as a float16. Received: rho=100000.0"):
         keras_sam.SAMModel(*cnn(), rho=1e5)
+
+
+def test_a_callable():
+    model = linear(lambda: 0.75)
+    assert sharpness(model) == [0.75]
+    assert model.rho() == 0.75
+    radius = keras.Variable(0.25)
+    model.rho = lambda: radius
+    assert sharpness(model) == [0.25]
+
+
+@pytest.mark.parametrize("rho", [lambda step: 0.1, float, "0.1", [0.1]])
+def test_a_callable_with_arguments_is_refused(rho):
+    with pytest.raises(ValueError, match=r"callable without arguments.*Received: rho="):
+        keras_sam.SAMModel(*cnn(), rho=rho)

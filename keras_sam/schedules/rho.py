@@ -1,5 +1,6 @@
 """rho over time."""
 
+import inspect
 import math
 from collections.abc import Callable
 
@@ -76,11 +77,13 @@ class Rho:
     """The radius, as the user sets it and as a compiled step reads it.
 
     A number is held in a variable, so that setting it reaches a step that is already
-    compiled. A schedule is a function of the optimizer's iterations or learning rate.
+    compiled. A schedule is a function of the optimizer's iterations or learning rate. A
+    callable has no arguments, as one for the learning rate of Keras's optimizers: a
+    compiled step calls it once, when it is compiled.
 
     Args:
-        value: Float `>= 0`, a `keras.optimizers.schedules.LearningRateSchedule`, or a
-            `RhoByLearningRate`.
+        value: Float `>= 0`, a `keras.optimizers.schedules.LearningRateSchedule`, a
+            `RhoByLearningRate`, or a callable.
 
     Raises:
         ValueError: if `value` is neither, or is negative, infinite or NaN, or is not 0
@@ -97,7 +100,7 @@ class Rho:
 
     @property
     def scheduled(self):
-        return isinstance(self.value, SCHEDULES)
+        return not isinstance(self.value, float)
 
     @property
     def is_zero(self):
@@ -114,19 +117,24 @@ class Rho:
 
     def __call__(self, optimizer):
         """The radius for the optimizer's next step, a scalar."""
+        if not self.scheduled:
+            return self.variable.value
         if isinstance(self.value, RhoByLearningRate):
             return self.value(optimizer.learning_rate)
-        return self.value(optimizer.iterations) if self.scheduled else self.variable.value
+        if isinstance(self.value, Schedule):
+            return self.value(optimizer.iterations)
+        return ops.convert_to_tensor(self.value(), keras.config.floatx())
 
 
 def _validated(rho):
-    if isinstance(rho, SCHEDULES):
+    if isinstance(rho, SCHEDULES) or _is_getter(rho):
         return rho
     if not is_real(rho):
         raise ValueError(
             "`rho` must be a number, a "
-            "`keras.optimizers.schedules.LearningRateSchedule` or a "
-            "`keras_sam.schedules.RhoByLearningRate`. "
+            "`keras.optimizers.schedules.LearningRateSchedule`, a "
+            "`keras_sam.schedules.RhoByLearningRate`, or a callable without arguments. (A "
+            "function of the step is a subclass of `LearningRateSchedule`.) "
             f"Received: rho={rho} (of type {type(rho)})"
         )
     if rho < 0:
@@ -143,3 +151,14 @@ def _validated(rho):
             f"{keras.config.floatx()}. Received: rho={rho}"
         )
     return value
+
+
+def _is_getter(rho):
+    """Whether it can be called without arguments, as Keras calls a learning rate."""
+    if isinstance(rho, type) or not callable(rho):
+        return False
+    try:
+        inspect.signature(rho).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
