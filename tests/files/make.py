@@ -1,9 +1,9 @@
 """Makes the files beside this one, and the weights that training on from them gives.
 
 They are what a version has written, for later ones to load: never made anew. Those of
-version 0.1.0 are by commit 3cbdcf9 on TensorFlow:
+version 0.1.0 are by commit 3cbdcf9 and Keras 3.10, which later ones can read, on JAX:
 
-    KERAS_BACKEND=tensorflow python -m tests.files.make
+    KERAS_BACKEND=jax python -m tests.files.make
 """
 
 import pathlib
