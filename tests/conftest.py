@@ -98,6 +98,12 @@ def images():
     return random_images(50)
 
 
+def dataset(arrays, batch_size):
+    """As `tf.data` has them, which `fit` takes on each backend, if TensorFlow is there."""
+    tf = pytest.importorskip("tensorflow")
+    return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+
+
 @pytest.fixture
 def literal_graphs():
     """Without TensorFlow's graph optimizer, which rounds sums and products otherwise."""

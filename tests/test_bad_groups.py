@@ -3,11 +3,10 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
 import keras_sam
-from tests.conftest import assert_identical, classify, cnn, state
+from tests.conftest import assert_identical, classify, cnn, dataset, state
 
 
 @pytest.mark.parametrize("m", [0, -4, 2.5, 4.0, True, "all", [4], np.float32(4)])
@@ -30,7 +29,7 @@ def test_an_m_above_the_batch_of_one_device(images, source):
         if source == "arrays":
             model.fit(*images, batch_size=16, verbose=0)
         elif source == "dataset":
-            data = tf.data.Dataset.from_tensor_slices(images).batch(16)
+            data = dataset(images, 16)
             model.fit(data, shuffle=False, verbose=0)
         else:
             model.train_on_batch(*(a[:16] for a in images))

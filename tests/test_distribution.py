@@ -163,6 +163,7 @@ def test_evaluating_and_saving(tmp_path):
     "m, alone", [(None, 4), pytest.param(8, 8, marks=pytest.mark.slow)]
 )
 def test_two_processes(tmp_path, m, alone):
+    pytest.importorskip("tensorflow")  # For `tf.data`, of which each has its part.
     with socket.create_server(("localhost", 0)) as free:
         address = f"localhost:{free.getsockname()[1]}"
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}

@@ -5,7 +5,6 @@ import pickle
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
 import keras_sam
@@ -112,6 +111,7 @@ def test_files_of_weights_are_the_plain_models(images, form, tmp_path):
 @pytest.mark.skipif(BACKEND == "torch", reason="Plain Keras fails to export there.")
 @pytest.mark.parametrize("form", FORMS)
 def test_export(images, form, tmp_path):
+    tf = pytest.importorskip("tensorflow")
     model = classify(FORMS[form](rho=0.1))
     model.fit(*images, verbose=0)
     model.export(tmp_path / "saved_model", verbose=False)
