@@ -62,6 +62,17 @@ def float64(monkeypatch):
     keras.config.set_floatx("float64")
 
 
+@pytest.fixture
+def splits():
+    """Groups of devices, for which JAX before 0.10 needs XLA's former partitioner."""
+    import jax
+
+    name, shardy = "jax_use_shardy_partitioner", jax.config.jax_use_shardy_partitioner
+    jax.config.update(name, shardy and jax.__version_info__ >= (0, 10))
+    yield
+    jax.config.update(name, shardy)
+
+
 def long_if_eager(modes):
     return [
         pytest.param(m, marks=pytest.mark.slow if m.get("run_eagerly") else ())

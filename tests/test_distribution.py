@@ -37,6 +37,7 @@ def assert_alike(a, b):
             np.testing.assert_array_equal(array(v), array(w))
 
 
+@pytest.mark.usefixtures("splits")
 @pytest.mark.parametrize(
     "replicas, m, alone",
     [
@@ -62,6 +63,7 @@ def test_it_is_so_eagerly():
     assert_alike(many, fit(DATA, None, 4, epochs=1))
 
 
+@pytest.mark.usefixtures("splits")
 @pytest.mark.parametrize(
     "shape, m, alone",
     [((2, 2), None, 8), ((2, 2), 4, 4), ((4, 2), 8, 8), ((2, 4), "global", None)],
@@ -73,6 +75,7 @@ def test_the_weights_of_a_parallel_model_stay_in_parts(shape, m, alone):
     assert kernel.addressable_shards[0].data.shape == (4, 8 // shape[1])
 
 
+@pytest.mark.usefixtures("splits")
 @pytest.mark.parametrize("m, alone", [(None, 4), (8, 8)])
 @pytest.mark.parametrize(
     "layout", [{"output": ("batch", "model")}, {"kernel": ("batch", "model")}]
@@ -124,6 +127,12 @@ def test_without_a_perturbation_a_global_step_is_keras_own(distribution):
     assert set(logs.pop("sharpness")) == {0.0}
     assert logs == expected
     assert_identical(state(model), state(plain))
+
+
+def test_groups_of_devices_that_end_the_process(monkeypatch):
+    monkeypatch.setattr("jax.__version_info__", (0, 9, 2))
+    with pytest.raises(ValueError, match="Received: 4 devices in 2 groups, with JAX"):
+        fit(DATA, data_parallel(4), 8)
 
 
 def test_an_m_that_cannot_be_met():
