@@ -7,7 +7,7 @@ ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "keras_sam/__init__.py").read_text())
 
 TENSORFLOW = ["tensorflow>=2.18"]
-JAX = ["jax>=0.10", "keras>=3.15"]
+JAX = ["jax>=0.6.1", "keras>=3.15"]
 TORCH = ["torch>=2.13", "keras>=3.15"]
 TOOLS = ["hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"]
 # Other implementations, to compare with.

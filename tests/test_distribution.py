@@ -117,22 +117,17 @@ def test_a_short_group_on_each_replica():
 
 
 @pytest.mark.parametrize("distribution", [data_parallel(4), model_parallel((2, 2))])
-def test_without_a_perturbation_a_global_step_is_keras_own(distribution):
+def test_without_a_perturbation_a_global_step_is_keras_own(distribution, rounding):
     class AtZero(keras_sam.SAMModel):
         def __init__(self, *args, rho, m):
             super().__init__(*args, rho=0.0, m="global")
 
     model, logs = fit(DATA, distribution, None, AtZero)
     plain, expected = fit(DATA, distribution, None, keras.Model)
-    assert set(logs.pop("sharpness")) == {0.0}
-    assert logs == expected
-    assert_identical(state(model), state(plain))
-
-
-def test_groups_of_devices_that_end_the_process(monkeypatch):
-    monkeypatch.setattr("jax.__version_info__", (0, 9, 2))
-    with pytest.raises(ValueError, match="Received: 4 devices in 2 groups, with JAX"):
-        fit(DATA, data_parallel(4), 8)
+    np.testing.assert_allclose(logs.pop("sharpness"), 0, atol=rounding)
+    assert_identical(list(logs.values()), list(expected.values()), rounding)
+    assert_identical(state(model), state(plain), rounding)
+    assert_identical(model.get_weights(), plain.get_weights())
 
 
 def test_an_m_that_cannot_be_met():
