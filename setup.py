@@ -19,7 +19,7 @@ EXAMPLES = ["absl-py>=2.0", "matplotlib>=3.8", "scikit-learn>=1.4"]
 
 
 def readme():
-    """README as a package index shows it, where links to the repository's files are dead."""
+    """README as a package index shows it, where links to its own files are dead."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     return re.sub(r"(!?)\[([^]]*)\]\((?!https?:|#)([^)\s]+)\)", _public, text)
 
