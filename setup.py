@@ -5,23 +5,48 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "keras_sam/__init__.py").read_text())
+# Where the repository is, as "https://github.com/<owner>/<name>": empty until it is public.
+PUBLIC_ADDRESS = ""
 
+# Lower bounds, the oldest versions that CI tests. None replaces what Colab has.
 TENSORFLOW = ["tensorflow>=2.18"]
-JAX = ["jax>=0.10", "keras>=3.15"]
-TORCH = ["torch>=2.13", "keras>=3.15"]
+JAX = ["jax>=0.6.2"]
+TORCH = ["torch>=2.11"]
 TOOLS = ["hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"]
 # Other implementations, to compare with.
 PEERS = ["optax>=0.2.5", "pytorch_optimizer>=4.1"]
 EXAMPLES = ["absl-py>=2.0", "matplotlib>=3.8", "scikit-learn>=1.4"]
 
+
+def readme():
+    """README as a package index shows it, where links to its own files are dead."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"(!?)\[([^]]*)\]\((?!https?:|#)([^)\s]+)\)", _public, text)
+
+
+def _public(link):
+    """A link to a file: by the public address, or else the file's name and no picture."""
+    picture, words, path = link.groups()
+    if PUBLIC_ADDRESS:
+        kind = "raw" if picture else "blob"
+        return f"{picture}[{words}]({PUBLIC_ADDRESS}/{kind}/main/{path})"
+    return "" if picture else f"{words} (`{path.partition('#')[0]}`)"
+
+
 setup(
     name="keras_sam",
     version=VERSION[1],
     description="Sharpness-aware minimization (SAM) for Keras 3",
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description=readme(),
     long_description_content_type="text/markdown",
+    url=PUBLIC_ADDRESS or None,
     license="Apache-2.0",
+    classifiers=[
+        f"Programming Language :: Python :: {version}"
+        for version in ("3", "3.10", "3.11", "3.12", "3.13")
+    ],
     packages=find_packages(include=["keras_sam", "keras_sam.*"]),
+    package_data={"keras_sam": ["py.typed"]},
     python_requires=">=3.10",
     # No TensorFlow here: tensorflow-tpu, tensorflow-cpu and nightly builds give the same
     # module, and a requirement on `tensorflow` would install over them.
@@ -34,6 +59,6 @@ setup(
         "tpu": ["jax[tpu]==0.10.2"],
         "examples": EXAMPLES,
         # One version of PyTorch, so that CI installs a build without CUDA.
-        "test": [*TENSORFLOW, *JAX, *TORCH, "torch==2.13.0", *EXAMPLES, *TOOLS, *PEERS],
+        "test": [*TENSORFLOW, *JAX, "torch==2.13.0", *EXAMPLES, *TOOLS, *PEERS],
     },
 )

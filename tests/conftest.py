@@ -62,6 +62,25 @@ def float64(monkeypatch):
     keras.config.set_floatx("float64")
 
 
+@pytest.fixture
+def splits():
+    """Groups of devices, for which JAX before 0.10 needs XLA's former partitioner."""
+    import jax
+
+    name, shardy = "jax_use_shardy_partitioner", jax.config.jax_use_shardy_partitioner
+    jax.config.update(name, shardy and jax.__version_info__ >= (0, 10))
+    yield
+    jax.config.update(name, shardy)
+
+
+@pytest.fixture
+def rounding():
+    """From JAX 0.12, XLA adds up the losses of two programs in two ways."""
+    import jax
+
+    return 1e-6 if jax.__version_info__ >= (0, 12) else 0.0
+
+
 def long_if_eager(modes):
     return [
         pytest.param(m, marks=pytest.mark.slow if m.get("run_eagerly") else ())
@@ -96,6 +115,12 @@ def random_images(n):
 def images():
     """50 of them: not a multiple of the batch size that the tests use."""
     return random_images(50)
+
+
+def dataset(arrays, batch_size):
+    """As `tf.data` has them, which `fit` takes on each backend, if TensorFlow is there."""
+    tf = pytest.importorskip("tensorflow")
+    return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
 
 
 @pytest.fixture

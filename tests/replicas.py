@@ -3,7 +3,6 @@
 import contextlib
 
 import keras
-import tensorflow as tf
 from keras import layers
 
 import keras_sam
@@ -14,6 +13,8 @@ DATA = random_images(8 * BATCH)
 
 
 def mirrored(replicas):
+    import tensorflow as tf
+
     # The default reduction has one number of replicas in a process, and for all of it.
     return tf.distribute.MirroredStrategy(
         [f"CPU:{i}" for i in range(replicas)],

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
 import keras_sam
-from tests.conftest import assert_identical, classify, cnn, state
+from tests import jax_devices
+from tests.conftest import assert_identical, classify, cnn, dataset, only_on, state
 
 
 @pytest.mark.parametrize("m", [0, -4, 2.5, 4.0, True, "all", [4], np.float32(4)])
@@ -30,13 +30,29 @@ def test_an_m_above_the_batch_of_one_device(images, source):
         if source == "arrays":
             model.fit(*images, batch_size=16, verbose=0)
         elif source == "dataset":
-            data = tf.data.Dataset.from_tensor_slices(images).batch(16)
+            data = dataset(images, 16)
             model.fit(data, shuffle=False, verbose=0)
         else:
             model.train_on_batch(*(a[:16] for a in images))
     assert_identical(state(model)[: len(before)], before)
     model.evaluate(*images, batch_size=8, verbose=0)
     model.fit(*images, batch_size=32, verbose=0)
+
+
+@only_on("jax", "The others do not split a mesh.")
+def test_groups_of_devices_that_would_end_the_process(monkeypatch):
+    import jax
+
+    if not jax.config.jax_use_shardy_partitioner:
+        pytest.skip("XLA's former partitioner does not end it.")
+    monkeypatch.setattr(jax, "__version_info__", (0, 9, 2))
+    keras.distribution.set_distribution(jax_devices.data_parallel(4)())
+    model = classify(keras_sam.SAMModel(*jax_devices.network(), m=8))
+    try:
+        with pytest.raises(ValueError, match="4 devices in 2 groups, with JAX"):
+            model.fit(*jax_devices.DATA, batch_size=16, verbose=0)
+    finally:
+        keras.distribution.set_distribution(None)
 
 
 def test_groups_of_a_sum(images):

@@ -37,6 +37,7 @@ def assert_alike(a, b):
             np.testing.assert_array_equal(array(v), array(w))
 
 
+@pytest.mark.usefixtures("splits")
 @pytest.mark.parametrize(
     "replicas, m, alone",
     [
@@ -62,6 +63,7 @@ def test_it_is_so_eagerly():
     assert_alike(many, fit(DATA, None, 4, epochs=1))
 
 
+@pytest.mark.usefixtures("splits")
 @pytest.mark.parametrize(
     "shape, m, alone",
     [((2, 2), None, 8), ((2, 2), 4, 4), ((4, 2), 8, 8), ((2, 4), "global", None)],
@@ -73,6 +75,7 @@ def test_the_weights_of_a_parallel_model_stay_in_parts(shape, m, alone):
     assert kernel.addressable_shards[0].data.shape == (4, 8 // shape[1])
 
 
+@pytest.mark.usefixtures("splits")
 @pytest.mark.parametrize("m, alone", [(None, 4), (8, 8)])
 @pytest.mark.parametrize(
     "layout", [{"output": ("batch", "model")}, {"kernel": ("batch", "model")}]
@@ -114,16 +117,17 @@ def test_a_short_group_on_each_replica():
 
 
 @pytest.mark.parametrize("distribution", [data_parallel(4), model_parallel((2, 2))])
-def test_without_a_perturbation_a_global_step_is_keras_own(distribution):
+def test_without_a_perturbation_a_global_step_is_keras_own(distribution, rounding):
     class AtZero(keras_sam.SAMModel):
         def __init__(self, *args, rho, m):
             super().__init__(*args, rho=0.0, m="global")
 
     model, logs = fit(DATA, distribution, None, AtZero)
     plain, expected = fit(DATA, distribution, None, keras.Model)
-    assert set(logs.pop("sharpness")) == {0.0}
-    assert logs == expected
-    assert_identical(state(model), state(plain))
+    np.testing.assert_allclose(logs.pop("sharpness"), 0, atol=rounding)
+    assert_identical(list(logs.values()), list(expected.values()), rounding)
+    assert_identical(state(model), state(plain), rounding)
+    assert_identical(model.get_weights(), plain.get_weights())
 
 
 def test_an_m_that_cannot_be_met():
@@ -163,6 +167,7 @@ def test_evaluating_and_saving(tmp_path):
     "m, alone", [(None, 4), pytest.param(8, 8, marks=pytest.mark.slow)]
 )
 def test_two_processes(tmp_path, m, alone):
+    pytest.importorskip("tensorflow")  # For `tf.data`, of which each has its part.
     with socket.create_server(("localhost", 0)) as free:
         address = f"localhost:{free.getsockname()[1]}"
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}

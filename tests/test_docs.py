@@ -1,7 +1,9 @@
-"""The examples of the docstrings and of the README run as written."""
+"""The examples of the docstrings, of README and of docs/ run as written; links lead on."""
 
 import doctest
 import re
+import sys
+import types
 from pathlib import Path
 
 import keras
@@ -10,7 +12,9 @@ import pytest
 
 import keras_sam
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+RELATIVE = r"\]\((?!https?:|#)([^)\s]+)\)"
 PARTS = [keras_sam.ascents, keras_sam.descents, keras_sam.schedules]
 DOCUMENTED = [keras_sam.SAMModel, keras_sam.SharpnessAware]
 DOCUMENTED += [getattr(module, name) for module in PARTS for name in module.__all__]
@@ -28,10 +32,32 @@ def test_docstrings(documented, tmp_path, monkeypatch):
     assert sum(r.attempted for r in results) > 0
 
 
-def test_readme():
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
-    assert len(blocks) >= 3
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages(page):
+    """The blocks of a page, one after the other, as someone who follows it runs them."""
+    text = page.read_text(encoding="utf-8")
     names = {}
-    for block in blocks:
+    for block in re.findall(r"```python\n(.*?)```", text, re.S):
         exec(block, names)
-    assert names["model"].rho == 0.05
+    if page.stem == "README":
+        assert names["model"].rho == 0.05
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_to_files(page):
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(RELATIVE, text):
+        assert (page.parent / path.partition("#")[0]).exists(), path
+
+
+@pytest.mark.parametrize("address", ["", "https://example.org/us/keras_sam"])
+def test_the_long_description_has_no_relative_link(address, monkeypatch):
+    setup = types.SimpleNamespace(find_packages=lambda **kwargs: [])
+    setup.setup = vars(setup).update
+    monkeypatch.setitem(sys.modules, "setuptools", setup)
+    source = (ROOT / "setup.py").read_text(encoding="utf-8")
+    source = re.sub('PUBLIC_ADDRESS = ".*"', f'PUBLIC_ADDRESS = "{address}"', source)
+    exec(compile(source, "setup.py", "exec"), {"__file__": str(ROOT / "setup.py")})
+    assert not re.findall(RELATIVE, setup.long_description)
+    picture = f"]({address}/raw/main/examples/quickstart.png)"
+    assert (picture in setup.long_description) is bool(address)

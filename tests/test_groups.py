@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers, ops
 
 import keras_sam
@@ -14,6 +13,7 @@ from tests.conftest import (
     assert_identical,
     classify,
     cnn,
+    dataset,
     long_if_eager,
     state,
 )
@@ -174,7 +174,7 @@ def test_other_ways_to_train(images, how):
         steps = 3 if other and how == "steps_per_execution" else 1
         model = classify(keras_sam.SAMModel(*cnn(), m=5), steps_per_execution=steps)
         if other and how == "dataset":
-            data = tf.data.Dataset.from_tensor_slices(images).batch(16)
+            data = dataset(images, 16)
             model.fit(data, shuffle=False, verbose=0)
         elif other and how == "generator":
             model.fit(batches(), steps_per_epoch=4, shuffle=False, verbose=0)

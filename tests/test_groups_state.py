@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers, ops
 
 import keras_sam
@@ -83,6 +82,7 @@ def test_metrics_and_counters_go_on_and_averages_are_averaged(mode):
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras has no sparse inputs there.")
 @pytest.mark.parametrize("mode", MODES[:2])
 def test_sparse_inputs(float64, mode):
+    tf = pytest.importorskip("tensorflow")
     x, y, _ = regression_data(n=7)
     x = x * (x > 0)
     weights = []
@@ -143,6 +143,8 @@ def test_short_batches_after_a_full_one():
 
 @only_on("tensorflow", "There are no graphs on the other backends.")
 def test_the_graph_does_not_grow_with_the_number_of_groups(images):
+    import tensorflow as tf
+
     def nodes(m):
         model = classify(keras_sam.SAMModel(*cnn(), m=m))
         model.optimizer.build(model.trainable_weights)

@@ -5,7 +5,6 @@ import functools
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
 import keras_sam
@@ -15,6 +14,7 @@ from tests.conftest import (
     assert_like_plain,
     classify,
     cnn,
+    dataset,
     state,
     trained,
 )
@@ -138,9 +138,8 @@ def test_every_source_of_data(images):
                 yield Batches(*images)[i]
 
     generated = {"batch_size": None, "steps_per_epoch": 4, "shuffle": False}
-    dataset = tf.data.Dataset.from_tensor_slices(images).batch(16)
     for source in (
-        fit(dataset, batch_size=None, shuffle=False),
+        fit(dataset(images, 16), batch_size=None, shuffle=False),
         fit(Batches(*images), batch_size=None),
         lambda model: fit(generator(), **generated)(model),
     ):

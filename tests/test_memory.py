@@ -5,7 +5,6 @@ import contextlib
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import keras_sam
 from keras_sam import _backend, ascents, descents, schedules
@@ -172,6 +171,8 @@ def test_random_directions_of_replicas_differ():
 
 @only_on("tensorflow", "Strategies are TensorFlow's.")
 def test_it_cannot_begin_in_a_loop_on_replicas():
+    import tensorflow as tf
+
     x, y = data(1)
     with replicated():
         model = make("averaged")

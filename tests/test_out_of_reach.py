@@ -1,11 +1,12 @@
 """An error, not a wrong gradient, where the step does not reach a weight."""
 
 import pytest
-import tensorflow as tf
 from keras import layers
 
 import keras_sam
 from tests.conftest import assert_identical, classify, cnn, only_on, state
+
+tf = pytest.importorskip("tensorflow")
 
 
 class Captures(layers.Layer):

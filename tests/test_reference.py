@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import keras_sam
 from tests.conftest import BACKEND, array, assert_identical, classify, cnn
@@ -13,6 +12,8 @@ def gradient(model, x, y):
     """The loss and its gradient, by the backend's own means, and Keras's side effects."""
     weights = [w.value for w in model.trainable_weights]
     if BACKEND == "tensorflow":
+        import tensorflow as tf
+
         with tf.GradientTape() as tape:
             loss = model.compute_loss(x, y, model(x, training=True))
         return loss, tape.gradient(loss, weights)

@@ -5,7 +5,6 @@ import pickle
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
 import keras_sam
@@ -66,7 +65,11 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
+SHORT = ("functional", "subclassed", "from_functional")
+SOME = [f if f in SHORT else pytest.param(f, marks=pytest.mark.slow) for f in FORMS]
+
+
+@pytest.mark.parametrize("form", SOME)
 def test_a_resumed_run_equals_the_uninterrupted_one(images, form, tmp_path):
     def train(model):
         fit = {"batch_size": 16, "shuffle": False, "verbose": 0}
@@ -110,8 +113,9 @@ def test_files_of_weights_are_the_plain_models(images, form, tmp_path):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Plain Keras fails to export there.")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", SOME)
 def test_export(images, form, tmp_path):
+    tf = pytest.importorskip("tensorflow")
     model = classify(FORMS[form](rho=0.1))
     model.fit(*images, verbose=0)
     model.export(tmp_path / "saved_model", verbose=False)

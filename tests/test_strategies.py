@@ -5,13 +5,13 @@ import contextlib
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
 import keras_sam
 from tests.conftest import assert_identical, assert_like_plain, classify, long_if_eager
 from tests.replicas import BATCH, DATA, fit, mirrored, network, trainable
 
+tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="`tf.distribute` is TensorFlow's"
 )

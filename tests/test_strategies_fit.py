@@ -8,12 +8,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import keras_sam
 from tests.conftest import BACKEND, assert_identical, assert_like_plain, classify
 from tests.replicas import BATCH, DATA, fit, mirrored, network, trainable
 
+tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(
     BACKEND != "tensorflow", reason="`tf.distribute` is TensorFlow's"
 )

@@ -5,7 +5,6 @@ from importlib.util import find_spec
 
 import keras
 import pytest
-import tensorflow as tf
 from keras import layers
 
 import keras_sam
@@ -13,6 +12,7 @@ import keras_sam
 from .conftest import only_on
 from .tpu import compile_for_tpu
 
+tf = pytest.importorskip("tensorflow")
 pytestmark = [
     pytest.mark.tpu,
     only_on("tensorflow", "On JAX there is `test_tpu_jax`."),

@@ -6,7 +6,7 @@ import jax
 import keras
 from jax import lax
 from jax import numpy as jnp
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from keras.src.backend.common.stateless_scope import get_stateless_scope
 
 from keras_sam._backend import loop
@@ -50,7 +50,7 @@ def _side_by_side(part, start, data, m, parallel, own):
     memories = {id(v): regrouped(values.pop(id(v), v.value), parallel) for v in own}
 
     def replica(values, memories, data):
-        with keras.StatelessScope() as scope, _without(axis):
+        with keras.StatelessScope() as scope, _without(mesh, axis):
             scope.state_mapping = values | {k: v[0] for k, v in memories.items()}
             terms, state, outputs = _replica(part, start, data, m, axis, parallel, len(own))
         shared, mine = terms[: len(terms) - len(own)], terms[len(terms) - len(own) :]
@@ -116,6 +116,7 @@ def _mesh(parallel):
     mesh, axis = distribution.device_mesh.backend_mesh, distribution.batch_dim_name
     if mesh.shape[axis] == parallel:
         return mesh, axis
+    _check_that_xla_splits(mesh.shape[axis], parallel)
     at = mesh.axis_names.index(axis)
     shape, names = list(mesh.devices.shape), list(mesh.axis_names)
     shape[at : at + 1] = parallel, shape[at] // parallel
@@ -123,11 +124,23 @@ def _mesh(parallel):
     return Mesh(mesh.devices.reshape(shape), names), names[at]
 
 
+def _check_that_xla_splits(replicas, groups):
+    """Before JAX 0.10, Shardy ends the process at a map over a part of an axis."""
+    if jax.__version_info__ >= (0, 10) or not jax.config.jax_use_shardy_partitioner:
+        return
+    raise ValueError(
+        "`m` above the batch of one device needs JAX 0.10 or XLA's former partitioner. "
+        'Call `jax.config.update("jax_use_shardy_partitioner", False)` before training, '
+        'install a newer JAX, or use a smaller `m` or `m="global"`. '
+        f"Received: {replicas} devices in {groups} groups, with JAX {jax.__version__}"
+    )
+
+
 @contextlib.contextmanager
-def _without(axis):
+def _without(mesh, axis):
     """The distribution as a layer in the map may ask for it, which has one axis less."""
     outside = keras.distribution.distribution()
-    keras.distribution.set_distribution(_Inside(outside, axis))
+    keras.distribution.set_distribution(_Inside(outside, mesh, axis))
     try:
         yield
     finally:
@@ -135,13 +148,15 @@ def _without(axis):
 
 
 class _Inside:
-    def __init__(self, distribution, axis):
+    def __init__(self, distribution, mesh, axis):
         self.distribution = distribution
+        self.mesh = mesh
         self.axis = axis
 
     def get_tensor_layout(self, path):
-        """As a spec without a mesh: that of the map is JAX's to know."""
+        """On the mesh of the map, which JAX before 0.8 has to be told."""
         layout = self.distribution.get_tensor_layout(path)
         if layout is None:
             return None
-        return PartitionSpec(*(None if a == self.axis else a for a in layout.axes))
+        spec = PartitionSpec(*(None if a == self.axis else a for a in layout.axes))
+        return spec if jax.__version_info__ >= (0, 8) else NamedSharding(self.mesh, spec)
