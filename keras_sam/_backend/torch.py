@@ -32,13 +32,21 @@ def differentiate(model, fn, variables, weights, state, at=None):
         weights = [w.detach().requires_grad_() for w in weights]
     with torch.enable_grad(), Untracked(model, state) as untracked:
         values = weights if at is None else at(weights)
-        with _Scope(variables, weights, values, untracked.tracked) as scope:
+        scope = _Scope(variables, weights, values, untracked.tracked)
+        with scope, _twice_differentiable(at is not None or inner):
             loss, aux = untracked.call(fn)
         gradients = scope.gradients(loss, create_graph=inner)
     updates = [*scope.updates.values(), *untracked.updates]
     if inner:
         return loss, aux, gradients, updates
     return loss.detach(), _detached(aux), gradients, updates
+
+
+def _twice_differentiable(needed):
+    """The fast kernels of attention have no second derivative."""
+    if not needed:
+        return contextlib.nullcontext()
+    return torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
 
 
 def dense(gradient):
