@@ -6,7 +6,7 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import trainer
-from keras_sam.group_checks import check_groups
+from keras_sam.group_checks import check_groups, check_masks
 from keras_sam.groups import step_over_groups
 from keras_sam.parts import Parts, unless_infinite
 from keras_sam.step import Pass, sharpness_aware_step
@@ -26,19 +26,21 @@ def train_step(model, data, settings):
     """
     x, y, sample_weight = data = keras.utils.unpack_x_y_sample_weight(data)
     variables = model.trainable_weights
-    batch_size = trainer.batch_size(x)
     logs = {}
 
     if variables:
         settings.build(model)
         step = _step(model, data, variables, settings)
         shown = step.shown
+        # Of what the model could be called on: before, its inputs may be missing.
+        batch_size = trainer.batch_size(x)
         if step.sharpness is not None:
             rise = trainer.unscale_loss_for_distribution(step.sharpness)
             logs = _update_sharpness(model, settings.sharpness, rise, batch_size)
     else:
         warnings.warn("The model does not have any trainable weights.", stacklevel=2)
         shown = _evaluation(model, data, variables, settings)([])
+        batch_size = trainer.batch_size(x)
 
     for variable, value in shown.updates:
         variable.assign(value)
@@ -59,9 +61,11 @@ def _step(model, data, variables, settings):
     def share(tensors):
         return _backend.average(tensors, neighbours)
 
-    def take_step(data, state=()):
+    def take_step(data, state=None):
+        grouped, state = state is not None, state or ()
+
         def evaluation(data):
-            return _evaluation(model, data, variables, settings, state)
+            return _evaluation(model, data, variables, settings, state, grouped)
 
         weights, before = _backend.read(variables), memory.read(state)
         scale = trainer.gradient_scale(model)
@@ -92,12 +96,14 @@ def _step(model, data, variables, settings):
     return step_over_groups(take_step, data, m, model.weights, memory.own)
 
 
-def _evaluation(model, data, variables, settings, state=()):
+def _evaluation(model, data, variables, settings, state=(), grouped=False):
     """The callable from weights to a `Pass` over the batch."""
     x, y, sample_weight = data
 
     def forward():
         loss, y_pred = trainer.compute_loss(model, x, y, sample_weight)
+        if grouped:
+            check_masks(keras.tree.map_structure(trainer.mask, y_pred))
         return trainer.scale_loss(model, loss), (loss, y_pred)
 
     def predict():
