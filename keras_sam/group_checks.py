@@ -13,11 +13,12 @@ def check_groups(model, replicas):
         replicas: Integer, the number of replicas.
 
     Raises:
-        ValueError: if a loss is a sum over the batch, if a recurrent layer has a state for
-            each of the batch's examples, or if batch statistics span several replicas.
+        ValueError: if a loss is a sum over the batch or a mean by its weights, if a
+            recurrent layer has a state for each of the batch's examples, or if batch
+            statistics span several replicas.
     """
     for loss in keras.tree.flatten(model.loss):
-        if getattr(loss, "reduction", None) == "sum":
+        if getattr(loss, "reduction", None) in ("sum", "mean_with_sample_weight"):
             _refuse(
                 "each loss has to be a mean over examples, of which groups have few. Use "
                 '`reduction="sum_over_batch_size"` and a higher learning rate',
@@ -36,6 +37,24 @@ def check_groups(model, replicas):
                 "same group at a time. Use `synchronized=False`, or `m=None`",
                 f"layer={layer.name} with synchronized=True on {replicas} replicas",
             )
+
+
+def check_masks(masks):
+    """Refuses predictions that have a mask.
+
+    Keras divides such a loss by the number of entries that are not masked, of which each
+    group has its own: the mean of theirs is another loss.
+
+    Raises:
+        ValueError: if there is one.
+    """
+    if any(mask is not None for mask in keras.tree.flatten(masks)):
+        _refuse(
+            "a prediction cannot have a mask, by whose entries each group would weigh its "
+            'loss. Use `m=None` (`m="global"` on several devices of JAX), or remove the '
+            "mask and give `sample_weight`",
+            "a prediction with a mask",
+        )
 
 
 def _refuse(reason, received):

@@ -7,7 +7,7 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import trainer
-from keras_sam.group_checks import check_groups
+from keras_sam.group_checks import check_groups, check_masks
 from keras_sam.groups import step_over_groups
 from keras_sam.parts import Parts, unless_infinite
 from keras_sam.step import Pass, sharpness_aware_step
@@ -27,13 +27,14 @@ def train_step(model, data, settings):
     """
     x, y, sample_weight = data = keras.utils.unpack_x_y_sample_weight(data)
     variables = model.trainable_weights
-    batch_size = trainer.batch_size(x)
     logs = {}
 
     if variables:
         settings.build(model)
         step = _step(model, data, variables, settings)
         shown = step.shown
+        # Of what the model could be called on: before, its inputs may be missing.
+        batch_size = trainer.batch_size(x)
         if step.sharpness is not None:
             rise = trainer.unscale_loss_for_distribution(step.sharpness)
             logs = _update_sharpness(model, settings.sharpness, rise, batch_size)
@@ -41,6 +42,7 @@ def train_step(model, data, settings):
         warnings.warn("The model does not have any trainable weights.", stacklevel=2)
         draws = settings.randomness.draws()
         shown = _evaluation(model, data, variables, settings, draws)([])
+        batch_size = trainer.batch_size(x)
 
     for variable, value in shown.updates:
         variable.assign(value)
@@ -61,10 +63,12 @@ def _step(model, data, variables, settings):
     def share(tensors):
         return _backend.average(tensors, neighbours)
 
-    def take_step(data, state=()):
+    def take_step(data, state=None):
+        grouped, state = state is not None, state or ()
+
         def evaluation(data, private=False):
             draws = settings.randomness.draws(private)
-            return _evaluation(model, data, variables, settings, draws, state)
+            return _evaluation(model, data, variables, settings, draws, state, grouped)
 
         weights, before = _backend.read(variables), memory.read(state)
         scale = trainer.gradient_scale(model)
@@ -98,7 +102,7 @@ def _step(model, data, variables, settings):
     return step_over_groups(take_step, data, m, model.weights, memory.own)
 
 
-def _evaluation(model, data, variables, settings, draws, state=()):
+def _evaluation(model, data, variables, settings, draws, state=(), grouped=False):
     """The callable from weights to a `Pass` over the batch.
 
     The first pass is given the batch itself, as in plain training, and may change it.
@@ -109,6 +113,8 @@ def _evaluation(model, data, variables, settings, draws, state=()):
     def forward():
         x, y, sample_weight = next(batches)
         loss, y_pred = trainer.compute_loss(model, x, y, sample_weight)
+        if grouped:
+            check_masks(keras.tree.map_structure(trainer.mask, y_pred))
         return trainer.scale_loss(model, loss), (loss, y_pred)
 
     def predict():

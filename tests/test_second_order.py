@@ -91,3 +91,25 @@ def test_second_order_without_a_gradient():
     before = flat(model.trainable_weights)
     model.train_on_batch(np.zeros((3, 4)), np.ones((3, 1)))
     np.testing.assert_array_equal(flat(model.trainable_weights), before)
+
+
+def test_attention():
+    """The fast kernels of PyTorch have no second derivative. (The same on each backend.)"""
+    x = np.random.default_rng(0).normal(size=(6, 4, 8)).astype("float32")
+    inputs = keras.Input((4, 8))
+    outputs = keras.layers.MultiHeadAttention(2, 4)(inputs, inputs)
+    plain = keras.Model(inputs, outputs)
+    start = plain.get_weights()
+
+    def step(rho, second_order):
+        plain.set_weights(start)
+        settings = {"rho": rho, "second_order": second_order}
+        model = keras_sam.SAMModel.from_model(plain, **settings)
+        model.compile(keras.optimizers.SGD(1.0), "mse")
+        model.train_on_batch(x, 0 * x)
+        return np.concatenate([np.ravel(a - b) for a, b in zip(start, model.get_weights())])
+
+    # As rho vanishes, the two orders differ less and less; at 0 they are plain training.
+    np.testing.assert_allclose(step(0.0, True), step(0.0, False), rtol=1e-4, atol=1e-7)
+    far, near = (np.abs(step(r, True) - step(r, False)).max() for r in (0.2, 0.02))
+    assert 0 < near < 0.5 * far

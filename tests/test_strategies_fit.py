@@ -138,3 +138,31 @@ def test_parameter_servers():
     )
     message = "Keras 3 does not train under `tf.distribute.ParameterServerStrategy`"
     assert message in process.stdout, process.stderr
+
+
+@pytest.mark.parametrize("m", [None, 4])
+def test_a_dataset_that_is_distributed_already(m):
+    """The same as Keras makes of the dataset itself."""
+    strategy = mirrored(2)
+    data = tf.data.Dataset.from_tensor_slices(DATA).batch(BATCH)
+
+    def of_replica(context):
+        shard = data.unbatch().batch(BATCH // 2).repeat()
+        return shard.shard(context.num_input_pipelines, context.input_pipeline_id)
+
+    distributed = strategy.experimental_distribute_dataset(data)
+    expected, logs = _fit(data, strategy, m)
+    actual, same = _fit(distributed, strategy, m)
+    assert logs == same
+    assert_identical(trainable(actual), trainable(expected))
+    by_function = strategy.distribute_datasets_from_function(of_replica)
+    history = actual.fit(by_function, steps_per_epoch=4, verbose=0, shuffle=False).history
+    assert np.isfinite(history["loss"]).all()
+    assert np.isfinite(actual.evaluate(by_function, steps=4, verbose=0)).all()
+
+
+def _fit(data, strategy, m):
+    keras.utils.set_random_seed(1)
+    with strategy.scope():
+        model = classify(keras_sam.SAMModel(*network(), rho=0.5, m=m))
+    return model, model.fit(data, epochs=2, shuffle=False, verbose=0).history

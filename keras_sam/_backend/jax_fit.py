@@ -9,13 +9,14 @@ class Fit(fit.Fit):
     """Keras's trainer, whose compiled step also reads the model's settings."""
 
     @property
-    def metrics_variables(self):
+    def non_trainable_variables(self):
         """With the radius: what a compiled step is to read has to be among these.
 
-        The other kinds are the model's weights and the optimizer's slots.
+        Code that overrides `train_step` counts the others: the optimizer's variables by
+        its slots, and the metrics' metric by metric.
         """
         settings = getattr(self, "_sharpness_aware", None)
-        return super().metrics_variables + (settings.variables if settings else [])
+        return super().non_trainable_variables + (settings.variables if settings else [])
 
     def _purge_model_variables(self, **kinds):
         """Keras empties the variables before the first step, which may fail.

@@ -8,11 +8,12 @@ import tensorflow as tf
 
 from keras_sam._backend import trainer
 from keras_sam._backend.draws import Randomness
+from keras_sam._backend.tensorflow_choice import are_finite, choose, cond
 from keras_sam._backend.tensorflow_fit import Fit
 from keras_sam._backend.tensorflow_fold import fold, head
 from keras_sam._backend.tensorflow_scope import Scope
 
-__all__ = ["Fit", "Randomness", "fold", "head"]
+__all__ = ["Fit", "Randomness", "are_finite", "choose", "cond", "fold", "head"]
 
 
 def train_step(step):
@@ -48,32 +49,6 @@ def sum_of_squares(tensor):
 
 def scaled(tensors, factor):
     return [tf.math.multiply_no_nan(tensor, factor) for tensor in tensors]
-
-
-def cond(predicate, yes, no):
-    return keras.ops.cond(predicate, yes, no)
-
-
-def are_finite(gradients):
-    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
-    half = [v.dtype in (tf.float16, tf.bfloat16) for v in values]
-    values = [tf.cast(v, tf.float32) if h else v for v, h in zip(values, half)]
-    sums = [tf.math.is_finite(tf.reduce_sum(v)) for v in values]
-    return tf.reduce_all(sums)
-
-
-def choose(predicate, xs, ys):
-    ys = [None] * len(xs) if ys is None else ys
-    return [x if x is None else _chosen(predicate, x, y) for x, y in zip(xs, ys)]
-
-
-def _chosen(predicate, x, y):
-    """Of sparse gradients each may have its own number of rows."""
-    if not isinstance(x, tf.IndexedSlices):
-        return tf.where(predicate, x, tf.zeros_like(x) if y is None else y)
-    if y is None:
-        y = tf.IndexedSlices(tf.zeros_like(x.values), x.indices, x.dense_shape)
-    return tf.cond(predicate, lambda: x, lambda: y)
 
 
 def check_reach(model, predict, variables, gradients, draws):

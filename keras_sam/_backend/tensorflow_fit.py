@@ -21,7 +21,7 @@ class Fit:
         _check_strategy(self.distribute_strategy)
         if iterator is not None:
             data_batch = self._first_batch(iterator)
-            size = iterator.data_adapter.batch_size
+            size = _batch_size(iterator.data_adapter)
             self._see_batch_size(
                 size if data_batch is None else trainer.static_batch_size(data_batch)
             )
@@ -40,12 +40,19 @@ class Fit:
     def _first_batch(self, iterator):
         """This worker's first replica's, or `None` where nobody has to know it."""
         adapter = iterator.data_adapter
-        unknown = adapter.batch_size is None and isinstance(adapter, TFDatasetAdapter)
+        unknown = _batch_size(adapter) is None and isinstance(adapter, TFDatasetAdapter)
         if self._distribute_strategy is None and not (unknown and self._needs_batch_size):
             return None
         batch = next(next(batches for *_, batches in iterator))
         results = self.distribute_strategy.experimental_local_results
         return keras.tree.map_structure(lambda t: results(t)[0], batch)
+
+
+def _batch_size(adapter):
+    """What Keras knows of it, which fails on a dataset that is distributed already."""
+    if isinstance(adapter.get_tf_dataset(), tf.distribute.DistributedDataset):
+        return None
+    return adapter.batch_size
 
 
 def _check_strategy(strategy):

@@ -9,6 +9,7 @@ import torch
 from keras_sam._backend.loop import fold, head
 from keras_sam._backend.torch_draws import Randomness
 from keras_sam._backend.torch_fit import Fit
+from keras_sam._backend.torch_scope import Scope
 from keras_sam._backend.torch_state import Untracked
 
 __all__ = ["Fit", "Randomness", "fold", "head"]
@@ -44,7 +45,8 @@ def differentiate(model, fn, variables, weights, state, draws, at=None):
             with stage("backward"), torch.autograd.set_multithreading_enabled(False):
                 return loss, aux, scope.gradients(loss, create_graph=inner)
 
-        with _Scope(variables, weights, values, untracked.tracked) as scope:
+        scope = Scope(variables, weights, values, untracked.tracked)
+        with scope, _twice_differentiable(at is not None or inner):
             loss, aux, gradients = untracked.call(run)
         return loss, aux, gradients, [*scope.updates.values(), *untracked.updates]
 
@@ -64,6 +66,13 @@ def copied(data):
         return tensor.copy() if isinstance(tensor, np.ndarray) else tensor
 
     return keras.tree.map_structure(copy, data)
+
+
+def _twice_differentiable(needed):
+    """The fast kernels of attention have no second derivative."""
+    if not needed:
+        return contextlib.nullcontext()
+    return torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
 
 
 def dense(gradient):
@@ -183,51 +192,6 @@ def apply(optimizer, gradients, variables):
 
 def model_scope(model):
     return contextlib.nullcontext()
-
-
-class _Scope(keras.StatelessScope):
-    """Remembers which variables were assigned, and mirrors assignments of plain training.
-
-    No gradient flows through an assignment, and that of a trainable variable which a
-    layer assigns in `call` (spectral normalization does) is the sum over both values.
-    """
-
-    def __init__(self, variables, weights, values, state):
-        super().__init__([*zip(variables, values), *state], collect_losses=True)
-        self.sources = {id(v): [w] for v, w in zip(variables, weights)}
-        self.updates = {}
-
-    def add_update(self, update):
-        variable, value = update
-        value = value.detach()
-        self.updates[id(variable)] = (variable, value)
-        if id(variable) in self.sources:
-            value = value.detach().requires_grad_()
-            self.sources[id(variable)].append(value)
-        super().add_update((variable, value))
-
-    def gradients(self, loss, create_graph):
-        sources = list(self.sources.values())
-        values = [value for values in sources for value in values]
-        if not values:
-            return []
-        gradients = torch.autograd.grad(
-            loss, values, allow_unused=True, create_graph=create_graph
-        )
-        gradients = iter(map(_laid_out, gradients, values))
-        return [_total([next(gradients) for _ in values]) for values in sources]
-
-
-def _laid_out(gradient, value):
-    """In memory as `.grad` would have it: a norm adds up in the order of memory."""
-    if gradient is None or gradient.stride() == value.stride():
-        return gradient
-    return torch.empty_like(value).copy_(gradient)
-
-
-def _total(gradients):
-    gradients = [g for g in gradients if g is not None]
-    return sum(gradients[1:], start=gradients[0]) if gradients else None
 
 
 def _detached(aux):

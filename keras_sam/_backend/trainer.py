@@ -64,6 +64,12 @@ def compute_loss(model, x, y, sample_weight):
     return loss, y_pred
 
 
+def mask(tensor):
+    """The mask with which Keras weighs the loss of a prediction, or `None`."""
+    # As `keras.src.backend.get_keras_mask` reads it.
+    return getattr(tensor, "_keras_mask", None)
+
+
 def update_loss(model, loss, batch_size):
     """Updates the `loss` of the logs, which has no public accessor."""
     model._loss_tracker.update_state(
