@@ -1,4 +1,4 @@
-"""The number of the epoch, which Keras tells callbacks alone."""
+"""A callback among those of `fit`: the epoch, for one, Keras tells callbacks alone."""
 
 import contextlib
 import inspect
@@ -6,23 +6,9 @@ import inspect
 import keras
 
 
-class EpochCounter(keras.callbacks.Callback):
-    """Hands each epoch's number to a function before the epoch begins."""
-
-    def __init__(self, see):
-        super().__init__()
-        self.see = see
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.see(epoch)
-
-
 @contextlib.contextmanager
-def counting(fit, args, kwargs, see):
-    """The arguments of a call of `fit`, with a counter among its callbacks while it runs.
-
-    When it ends, the epoch is 0 again, as it is outside of `fit`.
-    """
+def watching(fit, args, kwargs, watch):
+    """The arguments of a call of `fit`, with a callback before all others while it runs."""
     signature = inspect.signature(fit)
     if "callbacks" in signature.parameters:
         bound = signature.bind(*args, **kwargs)
@@ -30,21 +16,18 @@ def counting(fit, args, kwargs, see):
         args, kwargs = bound.args, bound.kwargs
     else:
         callbacks = kwargs.pop("callbacks", None)
-    try:
-        with _with(EpochCounter(see), callbacks) as callbacks:
-            yield args, {**kwargs, "callbacks": callbacks}
-    finally:
-        see(0)
+    with _with(watch, callbacks) as callbacks:
+        yield args, {**kwargs, "callbacks": callbacks}
 
 
 @contextlib.contextmanager
-def _with(counter, callbacks):
+def _with(watch, callbacks):
     if not isinstance(callbacks, keras.callbacks.CallbackList):
-        yield [counter, *keras.tree.flatten(callbacks or [])]
+        yield [watch, *keras.tree.flatten(callbacks or [])]
         return
     # The caller's own, who may pass it again: it is left as it came.
-    callbacks.callbacks.insert(0, counter)
+    callbacks.callbacks.insert(0, watch)
     try:
         yield callbacks
     finally:
-        callbacks.callbacks.remove(counter)
+        callbacks.callbacks.remove(watch)

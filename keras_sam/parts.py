@@ -107,18 +107,22 @@ class Parts:
             moved = self._moved(weights, perturbation, gradients)
         return moved
 
-    def is_finite(self, perturbed):
-        """Whether the pass at w + eps can be learned from. `None` where it is one at w.
+    def are_finite(self, perturbed):
+        """Whether the pass at w + eps can be learned from, by weight: no weight can where
+        the loss is not finite. `None` where the pass is one at w.
 
-        Its gradient may also have overflowed by the scale of the loss. Such a step is the
+        To decide for each weight alone lets the compiler give up its gradient at w early.
+        A gradient may also have overflowed by the scale of the loss. Such a step is the
         optimizer's to skip, and its scale to lower.
         """
         if self.stays_at_w:
             return None
-        gradients = [perturbed.gradients[i] for i in self.trained]
-        finite = _backend.are_finite([g for g in gradients if g is not None])
-        finite = ops.logical_or(finite, self.skips)
-        return ops.logical_and(finite, ops.isfinite(perturbed.loss))
+        trained, loss = set(self.trained), ops.isfinite(perturbed.loss)
+        gradients = [g if i in trained else None for i, g in enumerate(perturbed.gradients)]
+        return [
+            f if f is None else ops.logical_and(ops.logical_or(f, self.skips), loss)
+            for f in _backend.are_finite(gradients)
+        ]
 
     def unless_fixed(self, gradients, clean):
         trained = set(self.trained)

@@ -44,6 +44,7 @@ class Settings:
         self.sharpness = trainer.LowerIsBetter(name="sharpness")
         self.randomness = _backend.Randomness()
         self.evaluating = False
+        self.rho_was_set = False
         self.built = None
         self.checked = None
         self.source = None  # The model that `SAMModel.from_model` was given.

@@ -9,13 +9,14 @@ from keras_sam._backend import trainer
 from keras_sam.ascents import Ascent
 from keras_sam.compiled import Compiled
 from keras_sam.descents import Descent
-from keras_sam.epochs import counting
+from keras_sam.epochs import watching
 from keras_sam.saving import Saved
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Radius
 from keras_sam.settings import Settings
 from keras_sam.shown import Shown
 from keras_sam.train_step import train_step
+from keras_sam.watch import Watch
 
 
 def _setting(name, doc):
@@ -44,10 +45,10 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
     those at w, as are the updates of batch-norm statistics, seeds and other state. The
     logs of training have a further entry, `sharpness`: the mean of L(w + eps) - L(w).
 
-    Where the loss or its gradient is not finite at w + eps, the batch takes the plain step
-    (and none, with a part of the step that takes no gradient at w), and `sharpness` is
-    infinite for that epoch: rho is too large. Loss scaling skips a step whose gradient it
-    has made overflow, as in plain training.
+    Where the loss is not finite at w + eps, the batch takes the plain step, and where a
+    gradient is not, its weight does (and none, with a part of the step that takes no
+    gradient at w). `sharpness` is infinite for that epoch then: rho is too large. Loss
+    scaling skips a step whose gradient it has made overflow, as in plain training.
 
     A sharpness-aware step costs two steps of plain training. With `rho=0` it gives the
     same weights and logs, bit for bit.
@@ -156,6 +157,7 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
     def rho(self, value):
         with _backend.model_scope(self):
             recompile = self._sharpness_aware.set_rho(value)
+        self._sharpness_aware.rho_was_set = True
         if recompile and self.train_function is not None:
             self.make_train_function(force=True)
 
@@ -184,6 +186,11 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
         if not self._sharpness_aware.evaluating:
             self._sharpness_aware.build(self)
 
+    def _current_rho(self):
+        """The radius of the next step, as a float."""
+        with _backend.model_scope(self):
+            return float(self._sharpness_aware.rho(self.optimizer))
+
     def _see_epoch(self, epoch):
         with _backend.model_scope(self):
             self._sharpness_aware.epoch.assign(epoch)
@@ -192,8 +199,11 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
     def fit(self, *args, **kwargs):
         self._sharpness_aware.randomness = _backend.Randomness()
         fit = super().fit
-        with counting(fit, args, kwargs, self._see_epoch) as (args, kwargs):
-            return fit(*args, **kwargs)
+        try:
+            with watching(fit, args, kwargs, Watch(self)) as (args, kwargs):
+                return fit(*args, **kwargs)
+        finally:
+            self._see_epoch(0)  # As it is outside of `fit`.
 
     @_backend.train_step
     def train_step(self, data):

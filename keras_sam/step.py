@@ -46,8 +46,8 @@ def sharpness_aware_step(evaluate, weights, parts, evaluate_part=None):
         _, s      = evaluate(parts.perturb(w, g))
         update    = parts.descend(g, s)
 
-    Where the loss or s is not finite at w + eps, the step is the plain one, with g in the
-    place of s, and its sharpness is infinite.
+    Where the loss is not finite at w + eps, the step is the plain one, with g in the place
+    of s. So it is for each weight whose s is not finite. The sharpness is infinite then.
 
     Both passes start from the same state, and only the first one's is kept. Where no part
     of the step needs g, or that of some of the examples is enough, there is no pass over
@@ -84,16 +84,18 @@ def _shown_at_w(evaluate, weights, parts):
         perturbed = _evaluate_perturbed(evaluate, evaluate, weights, g, parts)
         _check_alike(clean.gradients, perturbed.gradients)
         gradients = parts.unless_fixed(perturbed.gradients, clean.gradients)
-        return perturbed.loss - clean.loss, gradients, parts.is_finite(perturbed)
+        return perturbed.loss - clean.loss, gradients, parts.are_finite(perturbed)
 
     def stay():
-        finite = None if parts.stays_at_w else ops.ones((), "bool")
-        return ops.zeros_like(clean.loss), clean.gradients, finite
+        finite = parts.are_finite(clean)
+        ones = finite and [f if f is None else ops.ones_like(f) for f in finite]
+        return ops.zeros_like(clean.loss), clean.gradients, ones
 
     sharpness, s, finite = branch(climbs, climb, stay)
     if finite is not None:
-        sharpness = ops.where(finite, sharpness, ops.full_like(sharpness, math.inf))
         s = _backend.choose(finite, s, clean.gradients)
+        finite = _all(finite)
+        sharpness = ops.where(finite, sharpness, ops.full_like(sharpness, math.inf))
         climbs = _both(climbs, finite)
     return Step(clean, sharpness, parts.descend(climbs, g, s))
 
@@ -106,9 +108,9 @@ def _shown_at_the_perturbed(evaluate, weights, parts, evaluate_part):
     perturbed = _evaluate_perturbed(
         evaluate, evaluate_part or evaluate, weights, g, parts, climbs
     )
-    s, finite = perturbed.gradients, parts.is_finite(perturbed)
+    s, finite = perturbed.gradients, parts.are_finite(perturbed)
     if finite is not None:
-        s, climbs = _backend.choose(finite, s, g), _both(climbs, finite)
+        s, climbs = _backend.choose(finite, s, g), _both(climbs, _all(finite))
     return Step(perturbed, None, parts.descend(climbs, g, s))
 
 
@@ -124,6 +126,11 @@ def _evaluate_perturbed(evaluate, evaluate_part, weights, g, parts, climbs=True)
         )
 
     return evaluate(weights, at) if parts.second_order else evaluate(at(weights))
+
+
+def _all(finite):
+    present = [f for f in finite if f is not None]
+    return ops.all(ops.stack(present)) if present else True
 
 
 def _both(climbs, finite):

@@ -27,10 +27,10 @@ A backend module gives:
     cond(predicate, yes, no)
         `yes()` or `no()`, lists of tensors alike, by a scalar tensor. One of them runs.
     are_finite(gradients)
-        A scalar bool tensor. Gradients whose sum overflows count as infinite.
-    choose(predicate, xs, ys)
-        The gradients xs or ys, both lists with `None` where there is none, by a scalar
-        bool tensor. Where ys is `None`, zeros.
+        A scalar bool tensor for each. Gradients whose sum overflows count as infinite.
+    choose(predicates, xs, ys)
+        Of two lists of gradients the one or the other, each by its scalar bool tensor. All
+        three lists have `None` where there is no gradient. Where ys is `None`, zeros.
     fold(part, start, data, m, own)
         Runs `part(rows, state) -> (terms, state, outputs)` over groups of m successive
         rows of the tensors in `data`, of which the last may be short. State and terms are

@@ -90,15 +90,17 @@ def cond(predicate, yes, no):
 
 
 def are_finite(gradients):
-    sums = [jnp.sum(g, dtype=jnp.promote_types(g.dtype, "float32")) for g in gradients]
-    return jnp.isfinite(sum(sums))
+    def is_finite(gradient):
+        dtype = jnp.promote_types(gradient.dtype, "float32")
+        return jnp.isfinite(jnp.sum(gradient, dtype=dtype))
+
+    return [None if g is None else is_finite(g) for g in gradients]
 
 
-def choose(predicate, xs, ys):
-    if _known(predicate):
-        return xs
+def choose(predicates, xs, ys):
     ys = [0] * len(xs) if ys is None else ys
-    return [x if x is None else jnp.where(predicate, x, y) for x, y in zip(xs, ys)]
+    chosen = zip(predicates, xs, ys)
+    return [x if p is None or _known(p) else jnp.where(p, x, y) for p, x, y in chosen]
 
 
 def _known(predicate):

@@ -9,16 +9,20 @@ def cond(predicate, yes, no):
 
 
 def are_finite(gradients):
-    values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
-    half = [v.dtype in (tf.float16, tf.bfloat16) for v in values]
-    values = [tf.cast(v, tf.float32) if h else v for v, h in zip(values, half)]
-    sums = [tf.math.is_finite(tf.reduce_sum(v)) for v in values]
-    return tf.reduce_all(sums)
+    return [None if g is None else _is_finite(g) for g in gradients]
 
 
-def choose(predicate, xs, ys):
+def _is_finite(gradient):
+    values = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+    if values.dtype in (tf.float16, tf.bfloat16):
+        values = tf.cast(values, tf.float32)
+    return tf.math.is_finite(tf.reduce_sum(values))
+
+
+def choose(predicates, xs, ys):
     ys = [None] * len(xs) if ys is None else ys
-    return [x if x is None else _chosen(predicate, x, y) for x, y in zip(xs, ys)]
+    chosen = zip(predicates, xs, ys)
+    return [x if p is None or x is None else _chosen(p, x, y) for p, x, y in chosen]
 
 
 def _chosen(predicate, x, y):

@@ -97,14 +97,21 @@ def cond(predicate, yes, no):
 
 
 def are_finite(gradients):
-    sums = [g.sum(dtype=torch.promote_types(g.dtype, torch.float32)) for g in gradients]
-    return torch.isfinite(torch.as_tensor(sum(sums)))
+    def is_finite(gradient):
+        dtype = torch.promote_types(gradient.dtype, torch.float32)
+        return torch.isfinite(gradient.sum(dtype=dtype))
+
+    return [None if g is None else is_finite(g) for g in gradients]
 
 
-def choose(predicate, xs, ys):
-    if predicate:
-        return xs
-    return [x if x is None else torch.zeros_like(x) for x in xs] if ys is None else ys
+def choose(predicates, xs, ys):
+    """All predicates are looked at together: on a GPU each look waits for it."""
+    known = [p for p in predicates if p is not None]
+    known = iter(torch.stack(known).tolist() if known else ())
+    kept = [p is None or next(known) for p in predicates]
+    if ys is None:
+        ys = [x if k else torch.zeros_like(x) for k, x in zip(kept, xs)]
+    return [x if k else y for k, x, y in zip(kept, xs, ys)]
 
 
 def remembered(tensor, count):
