@@ -45,6 +45,8 @@ class Settings:
         self.randomness = _backend.Randomness()
         self.evaluating = False
         self.rho_was_set = False
+        self.warned = False
+        self.taken = False  # Whether a step of this model has run, or has been traced.
         self.built = None
         self.checked = None
         self.source = None  # The model that `SAMModel.from_model` was given.

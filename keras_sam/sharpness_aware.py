@@ -16,7 +16,7 @@ from keras_sam.schedules.rho import Radius
 from keras_sam.settings import Settings
 from keras_sam.shown import Shown
 from keras_sam.train_step import train_step
-from keras_sam.watch import Watch
+from keras_sam.watch import Watch, warn_of_plain_training
 
 
 def _setting(name, doc):
@@ -205,10 +205,15 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
         finally:
             self._see_epoch(0)  # As it is outside of `fit`.
 
+    def __call__(self, *args, **kwargs):
+        warn_of_plain_training(self, self._sharpness_aware)
+        return super().__call__(*args, **kwargs)
+
     @_backend.train_step
     def train_step(self, data):
         """One sharpness-aware step; same arguments and logs as `keras.Model`'s."""
         settings = self._sharpness_aware
+        settings.taken = True
         trainer.check_compiled(self)
         trainer.build(self, data)
         return train_step(self, data, settings)

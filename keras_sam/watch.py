@@ -5,12 +5,32 @@ import warnings
 
 import keras
 
+from keras_sam._backend import trainer
+
 # A rho is too large where the loss rises by that many times the loss at w, to above what
 # training began with. (With the paper's radii the rise alone is seen to be as large, but
 # late in training, when both are small.) Or where it rises by that part of the loss, which
 # after so many epochs is still nearly what it was.
 TIMES = 3
 PART, EPOCHS, STILL = 1 / 4, 3, 0.9
+
+
+def warn_of_plain_training(model, settings):
+    """Where a plain model trains a sharpness-aware one as one of its layers."""
+    outer = trainer.training_model()
+    if outer is None or outer is model or settings.warned:
+        return
+    plain = isinstance(outer, keras.Model) and not hasattr(outer, "_sharpness_aware")
+    if not plain or not outer.compiled or not model.trainable_weights:
+        return
+    settings.warned = True
+    warnings.warn(
+        f"`{outer.name}`, a plain model, has the sharpness-aware `{model.name}` as a "
+        f"layer, and trains its weights plainly. Make `{outer.name}` the sharpness-aware one: "
+        "`keras_sam.SAMModel.from_model(...)`; or, where only the rest is to be trained, "
+        f"set `{model.name}.trainable = False`.",
+        stacklevel=3,
+    )
 
 
 class Watch(keras.callbacks.Callback):
@@ -41,6 +61,8 @@ class Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if logs is None:
             return
+        if not self.settings.taken:
+            _warn_of_another_step(type(self.sharpness_aware))
         self._warn_of_rho(logs)
         if self.settings.rho.scheduled or self.settings.rho_was_set:
             self._show_rho(logs)
@@ -72,3 +94,12 @@ class Watch(keras.callbacks.Callback):
             "times that.",
             stacklevel=2,
         )
+
+
+def _warn_of_another_step(cls):
+    warnings.warn(
+        f"`fit` of `{cls.__name__}` took no sharpness-aware step. A `train_step` of its "
+        "own has to end in `return super().train_step(data)`; or move what it does to "
+        "`compute_loss` or `compute_metrics`.",
+        stacklevel=2,
+    )

@@ -9,8 +9,6 @@ import keras_sam
 from keras_sam import ascents, descents, schedules
 from tests.conftest import MODES, array, assert_identical
 
-# That rho is too large, as it is here on purpose: `test_watch`.
-pytestmark = pytest.mark.filterwarnings("ignore:The loss at the perturbed weights")
 FAR = 1e4
 PARTS = {
     "sam": {},

@@ -94,6 +94,7 @@ def test_once_an_epoch_at_most():
     assert len([w for w in caught if "is so large" in str(w.message)]) == 2
 
 
+@pytest.mark.filterwarnings("error:The loss at the perturbed weights")
 @pytest.mark.parametrize("rho", [0.05, 0.5])
 def test_the_papers_radii_are_none_too_large(rho):
     """To the end, where the loss is near 0 and its rise many times that."""

@@ -5,6 +5,7 @@ They mirror `keras.src.backend.*.trainer` (Keras 3.10 to 3.15): the loss of plai
 """
 
 import keras
+from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.losses.loss import unscale_loss_for_distribution
 from keras.src.models.functional import Functional
 from keras.src.trainers.compile_utils import MetricsList
@@ -129,6 +130,16 @@ class LowerIsBetter(MetricsList):
 
     def result(self):
         return self.metrics[0].result()
+
+
+def training_model():
+    """The outermost model of a call in training mode, or `None`.
+
+    Keras has no public name for the call that is under way.
+    """
+    context = get_global_attribute("current_call_ctx")
+    training = getattr(context, "training", None)
+    return context.entry_layer if training is True else None
 
 
 def layers(model):
