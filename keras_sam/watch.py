@@ -26,7 +26,7 @@ def warn_of_plain_training(model, settings):
     settings.warned = True
     warnings.warn(
         f"`{outer.name}`, a plain model, has the sharpness-aware `{model.name}` as a "
-        f"layer, and trains its weights plainly. Make `{outer.name}` the sharpness-aware one: "
+        f"layer, and trains its weights plainly. Make `{outer.name}` sharpness-aware: "
         "`keras_sam.SAMModel.from_model(...)`; or, where only the rest is to be trained, "
         f"set `{model.name}.trainable = False`.",
         stacklevel=3,
