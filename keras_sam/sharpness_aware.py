@@ -13,28 +13,14 @@ from keras_sam.epochs import watching
 from keras_sam.saving import Saved
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Radius
+from keras_sam.settable import Settable
 from keras_sam.settings import Settings
 from keras_sam.shown import Shown
 from keras_sam.train_step import train_step
 from keras_sam.watch import Watch, warn_of_plain_training
 
 
-def _setting(name, doc):
-    """A setting that can be set at any time, after which the step is compiled anew."""
-
-    def get(self):
-        return self._sharpness_aware.values()[name]
-
-    def set_(self, value):
-        with _backend.model_scope(self):
-            self._sharpness_aware.set(name, value, self)
-        if self.train_function is not None:
-            self.make_train_function(force=True)
-
-    return property(get, set_, doc=doc)
-
-
-class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
+class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
     """Makes a model class train with sharpness-aware minimization (SAM).
 
         eps = rho * g / ||g||_2,  g = gradient of L(w)
@@ -149,25 +135,6 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     @property
-    def rho(self):
-        """Radius of the perturbation: a float or a schedule. Can be set at any time."""
-        return self._sharpness_aware.rho.value
-
-    @rho.setter
-    def rho(self, value):
-        with _backend.model_scope(self):
-            recompile = self._sharpness_aware.set_rho(value)
-        self._sharpness_aware.rho_was_set = True
-        if recompile and self.train_function is not None:
-            self.make_train_function(force=True)
-
-    m = _setting("m", 'The number of examples that share one perturbation, or "global".')
-    ascent = _setting("ascent", "The ascent: from weights and gradients to a perturbation.")
-    descent = _setting("descent", "The descent: from two gradients to the optimizer's.")
-    schedule = _setting("schedule", "The schedule: on which steps to climb.")
-    second_order = _setting("second_order", "Whether gradients go through eps.")
-
-    @property
     def _needs_batch_size(self):
         settings = self._sharpness_aware
         return settings.m.examples is not None and not settings.evaluating
@@ -185,11 +152,6 @@ class SharpnessAware(Shown, Compiled, Saved, _backend.Fit):
         """Called before the first step, when the weights are there."""
         if not self._sharpness_aware.evaluating:
             self._sharpness_aware.build(self)
-
-    def _current_rho(self):
-        """The radius of the next step, as a float."""
-        with _backend.model_scope(self):
-            return float(self._sharpness_aware.rho(self.optimizer))
 
     def _see_epoch(self, epoch):
         with _backend.model_scope(self):
