@@ -1,11 +1,11 @@
 """The parts of a step: what each of them is given, and what it remembers."""
 
-import keras
 from keras import ops
 
 from keras_sam import _backend
 from keras_sam.branch import branch
 from keras_sam.descents import Perturbed
+from keras_sam.finite import unless_infinite, usable
 from keras_sam.rule_checks import check_memory, check_tensors
 from keras_sam.schedules.schedule import Time
 
@@ -46,14 +46,13 @@ class Parts:
         self.time = Time(optimizer.iterations + 0, settings.epoch + 0)
         self.weights = weights
         indexed = list(enumerate(variables))
-        self.variables = variables
+        self.optimizer, self.variables = optimizer, variables
         self.trained = [i for i, v in indexed if not v.overwrite_with_gradient]
         perturbed = set(map(id, settings.perturbed))
         self.perturbed = [i for i, v in indexed if id(v) in perturbed]
         self.before, self.memory = memory, dict(memory)
         self.scale = scale
         self.mean = share
-        self.skips = _skips_overflow(optimizer)
         self.seen = None
 
     @property
@@ -107,22 +106,12 @@ class Parts:
             moved = self._moved(weights, perturbation, gradients)
         return moved
 
-    def are_finite(self, perturbed):
-        """Whether the pass at w + eps can be learned from, by weight: no weight can where
-        the loss is not finite. `None` where the pass is one at w.
-
-        To decide for each weight alone lets the compiler give up its gradient at w early.
-        A gradient may also have overflowed by the scale of the loss. Such a step is the
-        optimizer's to skip, and its scale to lower.
-        """
+    def usable(self, perturbed, clean):
+        """The gradients to use of the pass at w + eps, and whether its loss is finite: a
+        tensor, or `None` where that is a pass at w."""
         if self.stays_at_w:
-            return None
-        trained, loss = set(self.trained), ops.isfinite(perturbed.loss)
-        gradients = [g if i in trained else None for i, g in enumerate(perturbed.gradients)]
-        return [
-            f if f is None else ops.logical_and(ops.logical_or(f, self.skips), loss)
-            for f in _backend.are_finite(gradients)
-        ]
+            return perturbed.gradients, None
+        return usable(perturbed, clean, self.trained, self.optimizer)
 
     def unless_fixed(self, gradients, clean):
         trained = set(self.trained)
@@ -211,17 +200,3 @@ class Parts:
             if gradients is None or gradients[i] is not None:
                 moved[i] = weights[i] + e
         return moved
-
-
-def unless_infinite(new, old):
-    """The new tensor, with the old one's entries where it is not finite."""
-    if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(old.dtype)):
-        return new
-    return ops.cast(ops.where(ops.isfinite(new), new, old), old.dtype)
-
-
-def _skips_overflow(optimizer):
-    """Whether it skips a step in which its scale of the loss makes a gradient overflow."""
-    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return False
-    return optimizer.scale_loss(1.0) > 1

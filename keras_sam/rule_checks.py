@@ -38,7 +38,7 @@ def check_tensors(rule, method, tensors, variables):
         )
     for variable, tensor in zip(variables, tensors):
         shape = getattr(tensor, "shape", None)
-        if shape is None or tuple(shape) != tuple(variable.shape):
+        if shape is None or not _may_be(shape, variable.shape):
             received = f"of type {type(tensor)}" if shape is None else f"shape={shape}"
             raise ValueError(
                 f"`{name}` must return {wanted}. Received: for {variable.path} of "
@@ -50,6 +50,16 @@ def check_tensors(rule, method, tensors, variables):
             f"`{name}` must return {wanted}. Received: {len(tensors)} tensors for "
             f"{len(variables)} weights{lacking if len(tensors) < len(variables) else ''}"
         )
+
+
+def _may_be(shape, wanted):
+    """Of a sparse gradient in a TensorFlow graph not all of the shape is known."""
+    if getattr(shape, "rank", 0) is None:
+        return True
+    shape = tuple(shape)
+    return len(shape) == len(wanted) and all(
+        n is None or n == m for n, m in zip(shape, wanted)
+    )
 
 
 def check_memory(rule, method, memory, before):

@@ -31,10 +31,11 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
     those at w, as are the updates of batch-norm statistics, seeds and other state. The
     logs of training have a further entry, `sharpness`: the mean of L(w + eps) - L(w).
 
-    Where the loss is not finite at w + eps, the batch takes the plain step, and where a
-    gradient is not, its weight does (and none, with a part of the step that takes no
-    gradient at w). `sharpness` is infinite for that epoch then: rho is too large. Loss
-    scaling skips a step whose gradient it has made overflow, as in plain training.
+    Where the loss is not finite at w + eps, the batch takes the plain step (and none, with
+    a part of the step that takes no gradient at w), and `sharpness` is infinite for that
+    epoch: rho is too large. Where the loss is finite, and an entry of its gradient is not,
+    that entry is the one at w. Loss scaling skips a step whose gradient it has made
+    overflow, as in plain training.
 
     A sharpness-aware step costs two steps of plain training. With `rho=0` it gives the
     same weights and logs, bit for bit.

@@ -1,12 +1,11 @@
 """The sharpness-aware step, a pure function of tensors."""
 
-import math
 from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_sam import _backend
 from keras_sam.branch import branch
+from keras_sam.finite import or_infinite
 
 
 class Pass(NamedTuple):
@@ -47,7 +46,7 @@ def sharpness_aware_step(evaluate, weights, parts, evaluate_part=None):
         update    = parts.descend(g, s)
 
     Where the loss is not finite at w + eps, the step is the plain one, with g in the place
-    of s. So it is for each weight whose s is not finite. The sharpness is infinite then.
+    of s, and so is each entry of s that is not finite. The sharpness is infinite then.
 
     Both passes start from the same state, and only the first one's is kept. Where no part
     of the step needs g, or that of some of the examples is enough, there is no pass over
@@ -83,19 +82,17 @@ def _shown_at_w(evaluate, weights, parts):
     def climb():
         perturbed = _evaluate_perturbed(evaluate, evaluate, weights, g, parts)
         _check_alike(clean.gradients, perturbed.gradients)
-        gradients = parts.unless_fixed(perturbed.gradients, clean.gradients)
-        return perturbed.loss - clean.loss, gradients, parts.are_finite(perturbed)
+        gradients, finite = parts.usable(perturbed, clean.gradients)
+        gradients = parts.unless_fixed(gradients, clean.gradients)
+        return perturbed.loss - clean.loss, gradients, finite
 
     def stay():
-        finite = parts.are_finite(clean)
-        ones = finite and [f if f is None else ops.ones_like(f) for f in finite]
-        return ops.zeros_like(clean.loss), clean.gradients, ones
+        finite = None if parts.stays_at_w else ops.ones((), "bool")
+        return ops.zeros_like(clean.loss), clean.gradients, finite
 
     sharpness, s, finite = branch(climbs, climb, stay)
     if finite is not None:
-        s = _backend.choose(finite, s, clean.gradients)
-        finite = _all(finite)
-        sharpness = ops.where(finite, sharpness, ops.full_like(sharpness, math.inf))
+        sharpness = or_infinite(finite, sharpness)
         climbs = _both(climbs, finite)
     return Step(clean, sharpness, parts.descend(climbs, g, s))
 
@@ -108,9 +105,9 @@ def _shown_at_the_perturbed(evaluate, weights, parts, evaluate_part):
     perturbed = _evaluate_perturbed(
         evaluate, evaluate_part or evaluate, weights, g, parts, climbs
     )
-    s, finite = perturbed.gradients, parts.are_finite(perturbed)
+    s, finite = parts.usable(perturbed, g)
     if finite is not None:
-        s, climbs = _backend.choose(finite, s, g), _both(climbs, _all(finite))
+        climbs = _both(climbs, finite)
     return Step(perturbed, None, parts.descend(climbs, g, s))
 
 
@@ -126,11 +123,6 @@ def _evaluate_perturbed(evaluate, evaluate_part, weights, g, parts, climbs=True)
         )
 
     return evaluate(weights, at) if parts.second_order else evaluate(at(weights))
-
-
-def _all(finite):
-    present = [f for f in finite if f is not None]
-    return ops.all(ops.stack(present)) if present else True
 
 
 def _both(climbs, finite):

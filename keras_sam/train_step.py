@@ -7,9 +7,10 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import trainer
+from keras_sam.finite import unless_infinite
 from keras_sam.group_checks import check_groups, check_masks
 from keras_sam.groups import step_over_groups
-from keras_sam.parts import Parts, unless_infinite
+from keras_sam.parts import Parts
 from keras_sam.step import Pass, sharpness_aware_step
 
 

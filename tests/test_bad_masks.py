@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import assert_like_plain, classify, cnn
+from tests.conftest import BACKEND, assert_like_plain, classify, cnn
 
 
 def tokens():
@@ -40,7 +40,8 @@ def test_a_mask_without_groups():
     def fit(model):
         return model.fit(*tokens(), batch_size=8, verbose=0).history
 
-    assert_like_plain(masked, fit)
+    # XLA rounds the weighted mean of the two passes otherwise.
+    assert_like_plain(masked, fit, rtol=1e-6 if BACKEND == "jax" else 0.0)
 
 
 def test_a_mean_by_the_weights(images):

@@ -26,11 +26,10 @@ A backend module gives:
         The tensors times a scalar tensor; zeros where that is 0, even for NaN.
     cond(predicate, yes, no)
         `yes()` or `no()`, lists of tensors alike, by a scalar tensor. One of them runs.
-    are_finite(gradients)
-        A scalar bool tensor for each. Gradients whose sum overflows count as infinite.
-    choose(predicates, xs, ys)
-        Of two lists of gradients the one or the other, each by its scalar bool tensor. All
-        three lists have `None` where there is no gradient. Where ys is `None`, zeros.
+    mended(xs, ys, usable, skips)
+        The gradients xs; but where the scalar bool tensor `usable` is false, and unless
+        `skips` is true, where an entry is not finite, that of ys. Where a y is `None`,
+        zeros.
     fold(part, start, data, m, own)
         Runs `part(rows, state) -> (terms, state, outputs)` over groups of m successive
         rows of the tensors in `data`, of which the last may be short. State and terms are
@@ -107,8 +106,7 @@ dense = backend.dense
 sum_of_squares = backend.sum_of_squares
 scaled = backend.scaled
 cond = backend.cond
-are_finite = backend.are_finite
-choose = backend.choose
+mended = backend.mended
 fold = backend.fold
 head = backend.head
 remembered = backend.remembered

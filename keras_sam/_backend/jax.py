@@ -89,18 +89,12 @@ def cond(predicate, yes, no):
     return yes() if known else no()
 
 
-def are_finite(gradients):
-    def is_finite(gradient):
-        dtype = jnp.promote_types(gradient.dtype, "float32")
-        return jnp.isfinite(jnp.sum(gradient, dtype=dtype))
+def mended(xs, ys, usable, skips):
+    def mend(x, y):
+        kept = jnp.logical_and(usable, jnp.logical_or(jnp.isfinite(x), skips))
+        return jnp.where(kept, x, 0 if y is None else y)
 
-    return [None if g is None else is_finite(g) for g in gradients]
-
-
-def choose(predicates, xs, ys):
-    ys = [0] * len(xs) if ys is None else ys
-    chosen = zip(predicates, xs, ys)
-    return [x if p is None or _known(p) else jnp.where(p, x, y) for p, x, y in chosen]
+    return [mend(x, y) for x, y in zip(xs, ys)]
 
 
 def _known(predicate):

@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from keras_sam._backend import trainer
 from keras_sam._backend.draws import Randomness
-from keras_sam._backend.tensorflow_choice import are_finite, choose, cond
+from keras_sam._backend.tensorflow_choice import cond, mended
 from keras_sam._backend.tensorflow_fit import Fit
 from keras_sam._backend.tensorflow_fold import fold, head
 from keras_sam._backend.tensorflow_scope import Scope
 
-__all__ = ["Fit", "Randomness", "are_finite", "choose", "cond", "fold", "head"]
+__all__ = ["Fit", "Randomness", "cond", "fold", "head", "mended"]
 
 
 def train_step(step):

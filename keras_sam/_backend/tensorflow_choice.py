@@ -8,27 +8,17 @@ def cond(predicate, yes, no):
     return keras.ops.cond(predicate, yes, no)
 
 
-def are_finite(gradients):
-    return [None if g is None else _is_finite(g) for g in gradients]
+def mended(xs, ys, usable, skips):
+    return [_mended(x, y, usable, skips) for x, y in zip(xs, ys)]
 
 
-def _is_finite(gradient):
-    values = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
-    if values.dtype in (tf.float16, tf.bfloat16):
-        values = tf.cast(values, tf.float32)
-    return tf.math.is_finite(tf.reduce_sum(values))
-
-
-def choose(predicates, xs, ys):
-    ys = [None] * len(xs) if ys is None else ys
-    chosen = zip(predicates, xs, ys)
-    return [x if p is None or x is None else _chosen(p, x, y) for p, x, y in chosen]
-
-
-def _chosen(predicate, x, y):
-    """Of sparse gradients each may have its own number of rows."""
+def _mended(x, y, usable, skips):
+    """Of sparse gradients each may have its own rows: one of them is taken as a whole."""
     if not isinstance(x, tf.IndexedSlices):
-        return tf.where(predicate, x, tf.zeros_like(x) if y is None else y)
+        kept = tf.logical_and(usable, tf.logical_or(tf.math.is_finite(x), skips))
+        return tf.where(kept, x, tf.zeros_like(x) if y is None else y)
     if y is None:
         y = tf.IndexedSlices(tf.zeros_like(x.values), x.indices, x.dense_shape)
-    return tf.cond(predicate, lambda: x, lambda: y)
+    finite = tf.reduce_all(tf.math.is_finite(x.values))
+    kept = tf.logical_and(usable, tf.logical_or(finite, skips))
+    return tf.cond(kept, lambda: x, lambda: y)

@@ -96,22 +96,15 @@ def cond(predicate, yes, no):
     return keras.ops.cond(predicate, yes, no)
 
 
-def are_finite(gradients):
-    def is_finite(gradient):
-        dtype = torch.promote_types(gradient.dtype, torch.float32)
-        return torch.isfinite(gradient.sum(dtype=dtype))
-
-    return [None if g is None else is_finite(g) for g in gradients]
-
-
-def choose(predicates, xs, ys):
-    """All predicates are looked at together: on a GPU each look waits for it."""
-    known = [p for p in predicates if p is not None]
-    known = iter(torch.stack(known).tolist() if known else ())
-    kept = [p is None or next(known) for p in predicates]
-    if ys is None:
-        ys = [x if k else torch.zeros_like(x) for k, x in zip(kept, xs)]
-    return [x if k else y for k, x, y in zip(kept, xs, ys)]
+def mended(xs, ys, usable, skips):
+    """In most steps there is nothing to mend: that is looked at first."""
+    total = sum(x.sum(dtype=torch.promote_types(x.dtype, torch.float32)) for x in xs)
+    if usable and (skips or torch.isfinite(total)):
+        return xs
+    ys = [torch.zeros_like(x) if y is None else y for x, y in zip(xs, ys)]
+    if not usable:
+        return ys
+    return [torch.where(torch.isfinite(x), x, y) for x, y in zip(xs, ys)]
 
 
 def remembered(tensor, count):

@@ -6,6 +6,7 @@ They mirror `keras.src.backend.*.trainer` (Keras 3.10 to 3.15): the loss of plai
 
 import keras
 from keras.src.backend.common.global_state import get_global_attribute
+from keras.src.backend.common.masking import get_keras_mask
 from keras.src.losses.loss import unscale_loss_for_distribution
 from keras.src.models.functional import Functional
 from keras.src.trainers.compile_utils import MetricsList
@@ -67,8 +68,7 @@ def compute_loss(model, x, y, sample_weight):
 
 def mask(tensor):
     """The mask with which Keras weighs the loss of a prediction, or `None`."""
-    # As `keras.src.backend.get_keras_mask` reads it.
-    return getattr(tensor, "_keras_mask", None)
+    return get_keras_mask(tensor)
 
 
 def update_loss(model, loss, batch_size):
