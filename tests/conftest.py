@@ -88,6 +88,11 @@ def long_if_eager(modes):
     ]
 
 
+def long_on(backend):
+    """For modules of what no backend has a part in: on this one they wait for its compiler."""
+    return [pytest.mark.slow] if backend == BACKEND else []
+
+
 def only_on(backend, reason):
     """Skips a test where Keras's trainer on the other backends has no such thing."""
     return pytest.mark.skipif(backend != BACKEND, reason=reason)

@@ -10,7 +10,10 @@ import pytest
 from keras import layers
 
 import keras_sam
+from tests.conftest import long_on
 from tests.files.make import SharpTask, tensors
+
+pytestmark = long_on("jax")
 
 
 def data():

@@ -9,7 +9,10 @@ from keras import layers
 
 import keras_sam
 from keras_sam import ascents, schedules
+from tests.conftest import long_on
 from tests.files.make import FORMS, SharpTask, tensors
+
+pytestmark = long_on("jax")
 
 DEFAULTS = {"rho": 0.05, "m": None, "second_order": False}
 ALL = {"rho": 0.3, "m": 4, "second_order": True, "schedule": schedules.Every(2)}

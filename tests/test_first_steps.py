@@ -7,8 +7,10 @@ from keras import layers
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.conftest import BACKEND, assert_identical, classify, cnn
+from tests.conftest import BACKEND, assert_identical, classify, cnn, long_on
 from tests.small import rows, small
+
+pytestmark = long_on("jax")
 
 MODEL = r"`SAMModel.from_model\(model, rho=...\)`"
 LAYERS = r"`SAMModel.from_model\(keras.Sequential\(layers\), rho=...\)`"

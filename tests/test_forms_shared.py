@@ -8,7 +8,9 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import BACKEND
+from tests.conftest import BACKEND, long_on
+
+pytestmark = long_on("jax")
 
 EAGER = BACKEND != "jax"  # Else TensorFlow's compiler is what the tests wait for.
 

@@ -8,8 +8,10 @@ import pytest
 
 import keras_sam
 from keras_sam import _backend, ascents, schedules
-from tests.conftest import assert_identical, classify
+from tests.conftest import assert_identical, classify, long_on
 from tests.small import rows
+
+pytestmark = long_on("jax")
 
 BOTH = {"ascent": ascents.Averaged(0.25), "schedule": schedules.Adaptive(0.5)}
 REMEMBERING = {

@@ -6,8 +6,10 @@ import pytest
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.conftest import array, assert_identical, classify, state
+from tests.conftest import array, assert_identical, classify, long_on, state
 from tests.small import rows, small
+
+pytestmark = long_on("jax")
 
 VALUES = {
     "m": 4,

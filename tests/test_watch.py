@@ -8,8 +8,10 @@ import pytest
 
 import keras_sam
 from keras_sam import schedules
-from tests.conftest import classify
+from tests.conftest import classify, long_on
 from tests.small import rows, small
+
+pytestmark = long_on("jax")
 
 
 def fit(model, *callbacks, epochs=3, **kwargs):
