@@ -89,7 +89,7 @@ def long_if_eager(modes):
 
 
 def long_on(backend):
-    """For modules of what no backend has a part in: on this one they wait for its compiler."""
+    """For modules in which no backend has a part, and that wait for the compiler there."""
     return [pytest.mark.slow] if backend == BACKEND else []
 
 
