@@ -46,6 +46,7 @@ class Settings:
         self.evaluating = False
         self.rho_was_set = False
         self.warned = False
+        self.stepping = False  # Whether the model is called by a step of its own.
         self.taken = False  # Whether a step of this model has run, or has been traced.
         self.built = None
         self.checked = None

@@ -169,7 +169,7 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
             self._see_epoch(0)  # As it is outside of `fit`.
 
     def __call__(self, *args, **kwargs):
-        warn_of_plain_training(self, self._sharpness_aware)
+        warn_of_plain_training(self, self._sharpness_aware, kwargs.get("training"))
         return super().__call__(*args, **kwargs)
 
     @_backend.train_step
@@ -179,4 +179,8 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
         settings.taken = True
         trainer.check_compiled(self)
         trainer.build(self, data)
-        return train_step(self, data, settings)
+        settings.stepping = True
+        try:
+            return train_step(self, data, settings)
+        finally:
+            settings.stepping = False

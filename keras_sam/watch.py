@@ -5,6 +5,7 @@ import warnings
 
 import keras
 
+from keras_sam import _backend
 from keras_sam._backend import trainer
 
 # A rho is too large where the loss rises by that many times the loss at w, to above what
@@ -15,20 +16,26 @@ TIMES = 3
 PART, EPOCHS, STILL = 1 / 4, 3, 0.9
 
 
-def warn_of_plain_training(model, settings):
-    """Where a plain model trains a sharpness-aware one as one of its layers."""
-    outer = trainer.training_model()
-    if outer is None or outer is model or settings.warned:
+def warn_of_plain_training(model, settings, training):
+    """Where a plain model trains a sharpness-aware one as one of its layers.
+
+    Args:
+        model: The sharpness-aware model, which is being called.
+        settings: Its `Settings`.
+        training: The argument `training` of the call, or `None`.
+    """
+    weights = model.trainable_variables
+    if settings.warned or settings.stepping or not _backend.records(weights) or not weights:
         return
-    plain = isinstance(outer, keras.Model) and not hasattr(outer, "_sharpness_aware")
-    if not plain or not outer.compiled or not model.trainable_weights:
+    outer = trainer.training_model(training)
+    if outer is None or outer is model or hasattr(outer, "_sharpness_aware"):
         return
     settings.warned = True
     warnings.warn(
-        f"`{outer.name}`, a plain model, has the sharpness-aware `{model.name}` as a "
-        f"layer, and trains its weights plainly. Make `{outer.name}` sharpness-aware: "
+        f"A plain model has the sharpness-aware `{model.name}` as a layer, and trains its "
+        "weights plainly. Make the whole sharpness-aware: "
         "`keras_sam.SAMModel.from_model(...)`; or, where only the rest is to be trained, "
-        f"set `{model.name}.trainable = False`.",
+        f"set `{model.name}.trainable = False`. Received: {outer}",
         stacklevel=3,
     )
 

@@ -19,9 +19,25 @@ def around(model, cls=keras.Model):
 
 def test_a_layer_of_a_plain_model():
     outer = around(inner())
-    with pytest.warns(UserWarning, match="`outer`, a plain model, .*`inner` as a layer"):
+    with pytest.warns(UserWarning, match="A plain model has .*`inner` as a layer"):
         outer.fit(*rows(), verbose=0)
     outer.fit(*rows(), verbose=0)  # Said once.
+
+
+def test_a_layer_of_one_whose_call_has_no_argument_training():
+    class Outer(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = inner()
+
+        def call(self, inputs):
+            return self.inner(inputs)
+
+    outer = classify(Outer())
+    outer.evaluate(*rows(), verbose=0)
+    outer.predict(rows()[0], verbose=0)
+    with pytest.warns(UserWarning, match="A plain model has .*`inner` as a layer"):
+        outer.fit(*rows(), verbose=0)
 
 
 def test_a_layer_that_is_not_trained_or_trained_by_its_own_fit():

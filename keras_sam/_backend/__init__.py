@@ -7,6 +7,8 @@ A backend module gives:
         backend's trainer calls a model's `train_step`.
     read(variables)
         The variables' values as tensors, which can stand in for the variables.
+    records(variables)
+        Whether gradients of the variables are being recorded.
     Randomness()
         How a model draws random numbers that are not Keras's. Its `draws()` are those of a
         step: all passes that are given the same `draws` see the same numbers.
@@ -99,6 +101,7 @@ else:
 Fit = backend.Fit
 train_step = backend.train_step
 read = backend.read
+records = backend.records
 Randomness = backend.Randomness
 differentiate = backend.differentiate
 copied = backend.copied

@@ -47,6 +47,11 @@ def read(variables):
     return [variable.value for variable in variables]
 
 
+def records(variables):
+    """The tracers of `jax.grad` have a tangent, and those of `jax.jit` alone have none."""
+    return any(hasattr(variable.value, "tangent") for variable in variables)
+
+
 def differentiate(model, fn, variables, weights, state, draws, at=None):
     """As plain training, it forgets what `fn` assigns to a trainable variable."""
     trainable = set(map(id, variables))

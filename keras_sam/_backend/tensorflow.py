@@ -5,6 +5,7 @@ import contextlib
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import record
 
 from keras_sam._backend import trainer
 from keras_sam._backend.draws import Randomness
@@ -22,6 +23,11 @@ def train_step(step):
 
 def read(variables):
     return [tf.convert_to_tensor(variable.value) for variable in variables]
+
+
+def records(variables):
+    """Of a tape TensorFlow has no public name for this."""
+    return record.could_possibly_record()
 
 
 def differentiate(model, fn, variables, weights, state, draws, at=None):

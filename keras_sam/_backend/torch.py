@@ -23,6 +23,10 @@ def read(variables):
     return [variable.value.detach() for variable in variables]
 
 
+def records(variables):
+    return torch.is_grad_enabled()
+
+
 def differentiate(model, fn, variables, weights, state, draws, at=None):
     """Leaves nothing in `.grad`: the gradients are asked for, not accumulated.
 

@@ -7,6 +7,7 @@ They mirror `keras.src.backend.*.trainer` (Keras 3.10 to 3.15): the loss of plai
 import keras
 from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.backend.common.masking import get_keras_mask
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.losses.loss import unscale_loss_for_distribution
 from keras.src.models.functional import Functional
 from keras.src.trainers.compile_utils import MetricsList
@@ -132,14 +133,24 @@ class LowerIsBetter(MetricsList):
         return self.metrics[0].result()
 
 
-def training_model():
-    """The outermost model of a call in training mode, or `None`.
+def training_model(training):
+    """The compiled model whose training calls this layer, or `None`.
 
-    Keras has no public name for the call that is under way.
+    Keras has no public name for the call that is under way. On JAX its trainer calls the
+    outermost model's `call`, which leaves no more to be seen than that it is stateless.
+
+    Args:
+        training: The argument `training` of the layer's call, or `None`.
     """
     context = get_global_attribute("current_call_ctx")
-    training = getattr(context, "training", None)
-    return context.entry_layer if training is True else None
+    if context is not None:
+        training = getattr(context, "training", None)
+        outer = context.entry_layer
+        outer = outer if getattr(outer, "compiled", False) else None
+    else:
+        outer = "a model of JAX" if in_stateless_scope() else None
+    # Where a model's `call` has no argument `training`, its layers are not told.
+    return None if training is False else outer
 
 
 def layers(model):
