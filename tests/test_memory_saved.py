@@ -177,7 +177,7 @@ def test_a_memory_of_a_file_that_does_not_say_whose(tmp_path):
 
     model = functional(ascent=ascents.Friendly(variables="kernel"))
     with pytest.raises(ValueError, match=r"(?s)Received: shape=\(4,\), expected: shape="):
-        model.load_weights(HERE / "friendly.weights.h5")
+        model.load_weights(HERE / "by_3cbdcf9/friendly.weights.h5")
     model = functional(ascent=ascents.Averaged())
-    model.load_weights(HERE / "friendly.weights.h5")
+    model.load_weights(HERE / "by_3cbdcf9/friendly.weights.h5")
     train(classify(model, keras.optimizers.SGD(0.0)))

@@ -1,12 +1,15 @@
-"""Makes the files beside this one, and the weights that training on from them gives.
+"""Makes the files in the folders beside this one, and the weights that training on gives.
 
-They are what a version has written, for later ones to load: never made anew. Those of
-version 0.1.0 are by commit 3cbdcf9 and Keras 3.10, which later ones can read, on JAX:
+They are what a version has written, for later ones to load: never made anew. Each folder is
+named after the commit that wrote it, with Keras 3.10, which later ones can read, on JAX:
 
-    KERAS_BACKEND=jax python -m tests.files.make
+    KERAS_BACKEND=jax python -m tests.files.make by_573fc4a
+
+Files of by_3cbdcf9 do not say whose memory they hold, and have none of a random direction.
 """
 
 import pathlib
+import sys
 import zipfile
 
 import keras
@@ -91,6 +94,7 @@ MEMORIES = {
     "friendly": lambda: {"ascent": ascents.Friendly(0.5, 0.75)},
     "last": lambda: {"ascent": ascents.LastStep()},
     "momentum": lambda: {"ascent": ascents.Momentum(0.5)},
+    "random": lambda: {"ascent": ascents.RandomDirection(seed=3)},
     "look": lambda: {"schedule": schedules.Every(2, reuse=0.5)},
     "adaptive": lambda: {"schedule": schedules.Adaptive(0.5)},
     "both": lambda: {
@@ -123,20 +127,22 @@ def _compress(path):
             archive.writestr(name, data)
 
 
-def _make(name):
+def _make(name, folder):
     keras.backend.clear_session()
     keras.utils.set_random_seed(1)
     model = CASES[name]()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, metrics=["accuracy"])
     train(model)
-    model.save(HERE / f"{name}.keras")
-    _compress(HERE / f"{name}.keras")
+    model.save(folder / f"{name}.keras")
+    _compress(folder / f"{name}.keras")
     if name == "friendly":
-        model.save_weights(HERE / f"{name}.weights.h5")
+        model.save_weights(folder / f"{name}.weights.h5")
     train(model)
     return np.concatenate([w.ravel() for w in model.get_weights()])
 
 
 if __name__ == "__main__":
-    np.savez_compressed(HERE / "trained_on.npz", **{name: _make(name) for name in CASES})
+    folder = HERE / sys.argv[1]
+    weights = {name: _make(name, folder) for name in CASES}
+    np.savez_compressed(folder / "trained_on.npz", **weights)
