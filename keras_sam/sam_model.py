@@ -2,15 +2,16 @@
 
 import keras
 
-from keras_sam import _backend, forms
+from keras_sam import _backend
 from keras_sam._backend import cloning
-from keras_sam.arguments import SETTINGS
+from keras_sam._model import forms
+from keras_sam._model.mistakes import check_not_a_model, check_source, model_and_settings
+from keras_sam._model.settings import Settings, deserialized
+from keras_sam._model.state import State
 from keras_sam.ascents import Ascent
 from keras_sam.descents import Descent
-from keras_sam.mistakes import check_not_a_model, check_source, model_and_settings
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Radius
-from keras_sam.settings import Settings
 from keras_sam.sharpness_aware import SharpnessAware
 
 
@@ -140,35 +141,31 @@ class SAMModel(_New, SharpnessAware, keras.Model):
         >>> plain.save("plain.keras")
         """
         check_source(model, SharpnessAware)
-        with _backend.model_scope(model):
-            settings = Settings(rho, m, ascent, descent, schedule, second_order)
-        settings.source = model
+        settings = Settings(rho, m, ascent, descent, schedule, second_order)
         shared = forms.share(cls, model)
-        shared._sharpness_aware = settings.of(shared)
+        with _backend.model_scope(model):
+            shared._sharpness_aware = State(settings, shared, source=model)
         return shared
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         if "from_model" not in config:
             return super().from_config(config, custom_objects)
-        names = ("from_model", *SETTINGS)
-        config = keras.saving.deserialize_keras_object(
-            {name: config[name] for name in names if name in config}, custom_objects
-        )
-        return cls.from_model(config.pop("from_model"), **config)
+        model = keras.saving.deserialize_keras_object(config["from_model"], custom_objects)
+        return cls.from_model(model, **deserialized(config, custom_objects))
 
 
 def _clone_of(clone, model, *args, **kwargs):
     """Keras's clone of a model, which comes without the settings, with them."""
     if not isinstance(model, SharpnessAware):
         return clone(model, *args, **kwargs)
-    settings = model._sharpness_aware
-    cloned = clone(settings.source or model, *args, **kwargs)
+    settings = model._sharpness_aware.settings.values
+    cloned = clone(model._sharpness_aware.source or model, *args, **kwargs)
     if isinstance(cloned, SharpnessAware):
         with _backend.model_scope(cloned):
-            cloned._sharpness_aware.update(**settings.values())
+            cloned._sharpness_aware.set(cloned, **settings)
         return cloned
-    cloned = SAMModel.from_model(cloned, **settings.values())
+    cloned = SAMModel.from_model(cloned, **settings)
     if model.compiled:
         cloned.compile_from_config(model.get_compile_config())
     return cloned

@@ -5,19 +5,20 @@ import functools
 import keras
 
 from keras_sam import _backend
-from keras_sam._backend import trainer
+from keras_sam._backend import keras_trainer
+from keras_sam._model.compiled import Compiled
+from keras_sam._model.epochs import watching
+from keras_sam._model.saving import Saved
+from keras_sam._model.settable import Settable
+from keras_sam._model.settings import Settings
+from keras_sam._model.shown import Shown
+from keras_sam._model.state import State
+from keras_sam._model.watch import Watch, warn_of_plain_training
+from keras_sam._step.train_step import train_step
 from keras_sam.ascents import Ascent
-from keras_sam.compiled import Compiled
 from keras_sam.descents import Descent
-from keras_sam.epochs import watching
-from keras_sam.saving import Saved
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Radius
-from keras_sam.settable import Settable
-from keras_sam.settings import Settings
-from keras_sam.shown import Shown
-from keras_sam.train_step import train_step
-from keras_sam.watch import Watch, warn_of_plain_training
 
 
 class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
@@ -121,7 +122,7 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
     ):
         settings = Settings(rho, m, ascent, descent, schedule, second_order)
         super().__init__(*args, **kwargs)
-        self._sharpness_aware = settings.of(self)
+        self._sharpness_aware = State(settings, self)
 
     def __getattr__(self, name):
         """Called for what is not there: of a model whose constructor was cut short, all."""
@@ -137,15 +138,15 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
 
     @property
     def _needs_batch_size(self):
-        settings = self._sharpness_aware
-        return settings.m.examples is not None and not settings.evaluating
+        state = self._sharpness_aware
+        return isinstance(state.settings.m, int) and not state.evaluating
 
     def _see_batch_size(self, batch_size):
         """Called before `fit` trains, with the examples of a step, if they are known."""
         if not self._needs_batch_size:
             return
         local = batch_size and batch_size // _backend.shards(self)
-        recompile = self._sharpness_aware.m.see(local or 0, _backend.replicas(self))
+        recompile = self._sharpness_aware.begin(local, _backend.replicas(self))
         if recompile and self.train_function is not None:
             self.make_train_function(force=True)
 
@@ -175,12 +176,12 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
     @_backend.train_step
     def train_step(self, data):
         """One sharpness-aware step; same arguments and logs as `keras.Model`'s."""
-        settings = self._sharpness_aware
-        settings.taken = True
-        trainer.check_compiled(self)
-        trainer.build(self, data)
-        settings.stepping = True
+        state = self._sharpness_aware
+        state.taken = True
+        keras_trainer.check_compiled(self)
+        keras_trainer.build(self, data)
+        state.stepping = True
         try:
-            return train_step(self, data, settings)
+            return train_step(self, data, state)
         finally:
-            settings.stepping = False
+            state.stepping = False

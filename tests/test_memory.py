@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_sam
-from keras_sam import _backend, ascents, descents, schedules
+from keras_sam import ascents, descents, schedules
 from tests.conftest import BACKEND, array, assert_identical, classify, only_on
 from tests.jax_devices import data_parallel
 from tests.replicas import mirrored
@@ -64,7 +64,7 @@ def train(model, x, y, batch_size):
 
 def memory(model):
     """With a replica's axis first. What LookSAM keeps is a direction, at any scale."""
-    values = [_backend.of_replicas(v) for v in model._sharpness_aware.memory.all]
+    values = [v for vs in model._sharpness_aware.memory.values().values() for v in vs]
     if getattr(model.schedule, "reuses", False):
         squares = sum((v**2).reshape(len(v), -1).sum(1) for v in values)
         values = [v / squares.reshape(-1, *[1] * (v.ndim - 1)) ** 0.5 for v in values]

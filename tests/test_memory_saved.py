@@ -7,7 +7,7 @@ import keras
 import pytest
 
 import keras_sam
-from keras_sam import _backend, ascents, schedules
+from keras_sam import ascents, schedules
 from tests.conftest import assert_identical, classify, long_on
 from tests.small import rows
 
@@ -42,7 +42,7 @@ def train(model):
 
 
 def memory(model):
-    return [_backend.of_replicas(v) for v in model._sharpness_aware.memory.all]
+    return [v for vs in model._sharpness_aware.memory.values().values() for v in vs]
 
 
 def weights_file(path, model):
@@ -62,7 +62,7 @@ def evaluated_and_saved(model, path):
 
 
 def weights_saved(model, path):
-    other = make(**model._sharpness_aware.values())
+    other = make(**model._sharpness_aware.settings.values)
     other.load_weights(weights_file(path, model))
     return other
 

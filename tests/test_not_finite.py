@@ -89,7 +89,7 @@ def test_a_gradient_that_is_infinite_where_the_loss_is_not():
         ascent = keras_sam.ascents.LpBall()
         ascent.direction = lambda g, memory: [-t for t in g]
         if settings:
-            net._sharpness_aware.ascent = ascent
+            net.ascent = ascent
         logs = net.fit(np.ones((4, 1)), np.ones((4, 1)), verbose=0).history
         np.testing.assert_allclose(array(net.trainable_weights[0]), [[0.75]])
     assert logs["sharpness"] == [-1.0]

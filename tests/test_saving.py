@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 import keras_sam
-from keras_sam.arguments import SETTINGS
+from keras_sam._model.settings import SETTINGS
 from tests.conftest import BACKEND, assert_identical, classify, cnn, state
 from tests.test_forms import functional, sequential, subclassed
 

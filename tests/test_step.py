@@ -6,8 +6,9 @@ import pytest
 from keras import layers
 
 import keras_sam
-from keras_sam.parts import Parts
-from keras_sam.step import Pass, sharpness_aware_step
+from keras_sam._step.memory import Memory
+from keras_sam._step.rules import Rules
+from keras_sam._step.step import Pass, sharpness_aware_step
 from tests.conftest import MODES, array
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -139,8 +140,8 @@ def test_fixed_weights_stay_and_get_the_clean_gradient(descent):
     model.compile("sgd", "mse")
     variables = model.trainable_weights
     variables[1].overwrite_with_gradient = True
-    settings = model._sharpness_aware
-    settings.build(model)
+    state = model._sharpness_aware
+    state.build(model)
     seen = []
 
     def evaluate(weights, at=None):
@@ -150,14 +151,23 @@ def test_fixed_weights_stay_and_get_the_clean_gradient(descent):
         return Pass(loss, None, gradients, [("state", len(seen))])
 
     weights = [keras.ops.zeros_like(v.value) for v in variables]
-    memory = {"ascent": [], "schedule": []}
-    parts = Parts(settings, model.optimizer, variables, weights, memory, 1.0, None)
-    step = sharpness_aware_step(evaluate, weights, parts)
+    optimizer = model.optimizer
+    rules = Rules(
+        state.settings,
+        state.radius(optimizer),
+        state.time(optimizer),
+        optimizer,
+        variables,
+        state.perturbed,
+        scale=1.0,
+        average=None,
+    )
+    step = sharpness_aware_step(evaluate, weights, rules, Memory([], []))
     assert seen[0] == [0.0, 0.0, 0.0]
     np.testing.assert_allclose(seen[1], [10**-0.5, 0.0, 10**-0.5])
     assert [float(array(g).ravel()[0]) for g in step.gradients] == [2.0, 1.0, 2.0]
     assert float(step.sharpness) == 7.0
-    assert float(step.shown.loss) == 7.0 and step.shown.updates == [("state", 1)]
+    assert float(step.kept.loss) == 7.0 and step.kept.updates == [("state", 1)]
 
 
 def test_both_passes_see_the_same_dropout_mask():

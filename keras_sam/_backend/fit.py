@@ -1,7 +1,9 @@
 """Keras's trainer where the size of each batch is known when its step begins."""
 
+from keras_sam._backend import base
 
-class Fit:
+
+class Fit(base.Fit):
     """Keras's trainer, with a look at the size of the batches before the first step."""
 
     def _symbolic_build(self, iterator=None, data_batch=None):

@@ -1,15 +1,12 @@
 """rho over time."""
 
-import inspect
-import math
 from collections.abc import Callable
 
 import keras
-import ml_dtypes
 from keras import ops
 
 from keras_sam.described import described
-from keras_sam.validation import as_float, is_real, number
+from keras_sam.validation import number
 
 
 @keras.saving.register_keras_serializable("keras_sam")
@@ -71,94 +68,3 @@ class RhoByLearningRate:
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 Radius = float | Schedule | RhoByLearningRate | Callable[[], float]
 SCHEDULES = (keras.optimizers.schedules.LearningRateSchedule, RhoByLearningRate)
-
-
-class Rho:
-    """The radius, as the user sets it and as a compiled step reads it.
-
-    A number is held in a variable, so that setting it reaches a step that is already
-    compiled. A schedule is a function of the optimizer's iterations or learning rate. A
-    callable has no arguments, as one for the learning rate of Keras's optimizers: a
-    compiled step calls it once, when it is compiled.
-
-    Args:
-        value: Float `>= 0`, a `keras.optimizers.schedules.LearningRateSchedule`, a
-            `RhoByLearningRate`, or a callable.
-
-    Raises:
-        ValueError: if `value` is neither, or is negative, infinite or NaN, or is not 0
-            and would be that or infinite in Keras's `floatx`.
-    """
-
-    def __init__(self, value):
-        self.value = _validated(value)
-        self.variable = None
-        if not self.scheduled:
-            self.variable = keras.Variable(
-                self.value, dtype=keras.config.floatx(), trainable=False, name="rho"
-            )
-
-    @property
-    def scheduled(self):
-        return not isinstance(self.value, float)
-
-    @property
-    def is_zero(self):
-        return not self.scheduled and self.value == 0
-
-    def set(self, value):
-        """Sets a number in place of a number. Returns whether that could be done."""
-        value = _validated(value)
-        if self.scheduled or not isinstance(value, float):
-            return False
-        self.value = value
-        self.variable.assign(value)
-        return True
-
-    def __call__(self, optimizer):
-        """The radius for the optimizer's next step, a scalar."""
-        if not self.scheduled:
-            return self.variable.value
-        if isinstance(self.value, RhoByLearningRate):
-            return self.value(optimizer.learning_rate)
-        if isinstance(self.value, Schedule):
-            return self.value(optimizer.iterations)
-        return ops.convert_to_tensor(self.value(), keras.config.floatx())
-
-
-def _validated(rho):
-    if isinstance(rho, SCHEDULES) or _is_getter(rho):
-        return rho
-    if not is_real(rho):
-        raise ValueError(
-            "`rho` must be a number, a "
-            "`keras.optimizers.schedules.LearningRateSchedule`, a "
-            "`keras_sam.schedules.RhoByLearningRate`, or a callable without arguments. (A "
-            "function of the step is a subclass of `LearningRateSchedule`.) "
-            f"Received: rho={rho} (of type {type(rho)})"
-        )
-    if rho < 0:
-        raise ValueError(f"`rho` must be non-negative. Received: rho={rho}")
-    value = as_float(rho)
-    if not math.isfinite(value):
-        raise ValueError(f"`rho` must be finite. Received: rho={rho}")
-    # Beyond these it would be infinite or 0 in a step, which then is a plain one.
-    limits = ml_dtypes.finfo(keras.config.floatx())
-    least, largest = float(limits.smallest_normal), float(limits.max)
-    if value and not least <= value <= largest:
-        raise ValueError(
-            f"`rho` must be 0, or in [{least:g}, {largest:g}] as a "
-            f"{keras.config.floatx()}. Received: rho={rho}"
-        )
-    return value
-
-
-def _is_getter(rho):
-    """Whether it can be called without arguments, as Keras calls a learning rate."""
-    if isinstance(rho, type) or not callable(rho):
-        return False
-    try:
-        inspect.signature(rho).bind()
-    except (TypeError, ValueError):
-        return False
-    return True

@@ -1,0 +1,37 @@
+"""JAX, where one call of the step is that of all replicas.
+
+They share its seeds, too, so that `replica_index` is that of a single device; and those
+that share a perturbation share the call, so that nothing is left to `average`.
+"""
+
+from keras_sam._backend.jax.fit import Fit
+from keras_sam._backend.jax.groups import head
+from keras_sam._backend.jax.memory import assign_to_replicas, of_replicas, remembered
+from keras_sam._backend.jax.passes import (
+    apply,
+    differentiate,
+    model_scope,
+    records,
+    train_step,
+)
+from keras_sam._backend.jax.replicas import fold, shards
+from keras_sam._backend.jax.tensors import cond
+
+replicas = shards
+
+__all__ = [
+    "Fit",
+    "apply",
+    "assign_to_replicas",
+    "cond",
+    "differentiate",
+    "fold",
+    "head",
+    "model_scope",
+    "of_replicas",
+    "records",
+    "remembered",
+    "replicas",
+    "shards",
+    "train_step",
+]

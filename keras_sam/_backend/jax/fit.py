@@ -1,0 +1,30 @@
+"""What Keras's `fit` on JAX lacks for a sharpness-aware step."""
+
+import jax
+
+from keras_sam._backend import fit
+
+
+class Fit(fit.Fit):
+    """Keras's trainer, whose compiled step also reads the model's state."""
+
+    @property
+    def non_trainable_variables(self):
+        """With the radius: what a compiled step is to read has to be among these.
+
+        Code that overrides `train_step` counts the others: the optimizer's variables by
+        its slots, and the metrics' metric by metric.
+        """
+        state = getattr(self, "_sharpness_aware", None)
+        return super().non_trainable_variables + (state.variables if state else [])
+
+    def _purge_model_variables(self, **kinds):
+        """Keras empties the variables before the first step, which may fail.
+
+        It would lose the weights then. To keep them costs no memory: the step that
+        succeeds is given the arrays to use up.
+        """
+
+    def _batch_size(self, iterator):
+        """Each process has its part of a batch; the first step sees the whole."""
+        return super()._batch_size(iterator) if jax.process_count() == 1 else None

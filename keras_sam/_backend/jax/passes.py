@@ -1,0 +1,64 @@
+"""A pass of a model on tensors in the place of its variables, on JAX."""
+
+import contextlib
+import functools
+
+import jax
+import keras
+
+from keras_sam._backend.base import read
+from keras_sam._backend.jax.scope import InnerScope
+
+
+def train_step(step):
+    @functools.wraps(step)
+    def stateless(model, state, data):
+        parts = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+        pairs = [pair for part, values in zip(parts, state) for pair in zip(part, values)]
+        with keras.StatelessScope(pairs) as scope:
+            logs = step(model, data)
+        return logs, tuple([scope.get_current_value(v) for v in part] for part in parts)
+
+    return stateless
+
+
+def records(variables):
+    """The tracers of `jax.grad` have a tangent, and those of `jax.jit` alone have none."""
+    return any(hasattr(variable.value, "tangent") for variable in variables)
+
+
+def differentiate(model, fn, variables, weights, state, draws, at=None):
+    """As plain training, it forgets what `fn` assigns to a trainable variable."""
+    trainable = set(map(id, variables))
+    assigned = []
+
+    def run(weights):
+        values = weights if at is None else at(weights)
+        inner = InnerScope([*zip(variables, values), *state])
+        with inner as scope, draws.for_a_pass():
+            loss, aux = fn()
+        updates = [pair for pair in scope.updates.values() if id(pair[0]) not in trainable]
+        assigned[:] = [variable for variable, _ in updates]
+        return loss, (aux, [value for _, value in updates])
+
+    (loss, (aux, values)), gradients = jax.value_and_grad(run, has_aux=True)(weights)
+    return loss, aux, gradients, list(zip(assigned, values))
+
+
+def apply(optimizer, gradients, variables):
+    slots = optimizer.variables
+    weights, values = optimizer.stateless_apply(read(slots), gradients, read(variables))
+    for variable, value in [*zip(variables, weights), *zip(slots, values)]:
+        variable.assign(value)
+
+
+@contextlib.contextmanager
+def model_scope(model):
+    """Between the steps of an epoch the values are Keras's, not the variables'."""
+    model.jax_state_sync()
+    yield

@@ -1,0 +1,46 @@
+"""TensorFlow, where each replica of a strategy has a call of the step of its own."""
+
+from keras_sam._backend.tensorflow.fit import Fit
+from keras_sam._backend.tensorflow.groups import check_rows, fold, head
+from keras_sam._backend.tensorflow.memory import (
+    assign_to_replicas,
+    of_replicas,
+    remembered,
+)
+from keras_sam._backend.tensorflow.passes import (
+    apply,
+    check_reach,
+    differentiate,
+    read,
+    records,
+)
+from keras_sam._backend.tensorflow.replicas import (
+    average,
+    model_scope,
+    replica_index,
+    replicas,
+)
+from keras_sam._backend.tensorflow.tensors import dense, mended, scaled, sum_of_squares
+
+__all__ = [
+    "Fit",
+    "apply",
+    "assign_to_replicas",
+    "average",
+    "check_reach",
+    "check_rows",
+    "dense",
+    "differentiate",
+    "fold",
+    "head",
+    "mended",
+    "model_scope",
+    "of_replicas",
+    "read",
+    "records",
+    "remembered",
+    "replica_index",
+    "replicas",
+    "scaled",
+    "sum_of_squares",
+]

@@ -1,0 +1,119 @@
+"""The six arguments of a sharpness-aware model, and their defaults."""
+
+import dataclasses
+
+import keras
+
+from keras_sam._model.rho import validated as validated_rho
+from keras_sam._step import geometry
+from keras_sam._step.rule_checks import check_begun
+from keras_sam.ascents import Ascent, LpBall
+from keras_sam.descents import Descent, Perturbed
+from keras_sam.schedules import Schedule
+from keras_sam.schedules.rho import SCHEDULES, Radius
+
+# Of each rule, what it has to be, and the default.
+RULES = {
+    "ascent": (Ascent, LpBall),
+    "descent": (Descent, Perturbed),
+    "schedule": (Schedule, Schedule),
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Settings:
+    """How a model trains, as the user has set it. For `None` it has the default rule.
+
+    Raises:
+        ValueError: if one of them is not of its form.
+    """
+
+    rho: Radius = 0.05
+    m: int | str | None = None
+    ascent: Ascent | None = None
+    descent: Descent | None = None
+    schedule: Schedule | None = None
+    second_order: bool = False
+
+    def __post_init__(self):
+        if not isinstance(self.second_order, bool):
+            raise ValueError(
+                f"`second_order` must be a bool. Received: second_order={self.second_order}"
+            )
+        rules = {name: _rule(name, getattr(self, name)) for name in RULES}
+        m = geometry.validated(self.m)
+        for name, value in {"rho": validated_rho(self.rho), "m": m, **rules}.items():
+            object.__setattr__(self, name, value)
+
+    def replaced(self, **settings):
+        return dataclasses.replace(self, **settings)
+
+    @property
+    def values(self):
+        """Dict of the six."""
+        return {name: getattr(self, name) for name in SETTINGS}
+
+    @property
+    def rho_is_zero(self):
+        return isinstance(self.rho, float) and self.rho == 0
+
+    @property
+    def shows_sharpness(self):
+        """Whether a step has a pass over the whole batch at w, and one at w + eps."""
+        rules = self.ascent, self.descent, self.schedule
+        return self.schedule.fraction == 1 and any(rule.needs_gradient for rule in rules)
+
+    def __repr__(self):
+        """rho, and what is not a default: `rho=0.1, m=8`."""
+        return ", ".join(
+            f"{name}={_shown(value)}"
+            for name, value in self.values.items()
+            if name == "rho" or not is_default(name, value)
+        )
+
+
+SETTINGS = tuple(field.name for field in dataclasses.fields(Settings))
+
+
+def deserialized(config, custom_objects=None):
+    """The settings in a config. What an older file lacks is not among them."""
+    return keras.saving.deserialize_keras_object(
+        {name: config[name] for name in SETTINGS if name in config}, custom_objects
+    )
+
+
+def is_default(name, value):
+    """Whether this is the value of a setting where none is given."""
+    if name not in RULES or value is None:
+        return value == getattr(Settings, name)
+    default = RULES[name][1]()
+    same_class = type(value) is type(default)
+    return same_class and value.get_config() == default.get_config()
+
+
+def _rule(name, value):
+    """The ascent, descent or schedule that is given, or the default."""
+    kind, default = RULES[name]
+    if value is None:
+        return default()
+    if name == "schedule" and isinstance(value, SCHEDULES):
+        raise ValueError(
+            "`schedule` says on which steps to climb. A schedule of the radius is a "
+            f"`rho`: `rho={type(value).__name__}(...)`. Received: schedule={value}"
+        )
+    if not isinstance(value, kind):
+        raise ValueError(
+            f"`{name}` must be one of `keras_sam.{name}s` or of a subclass of "
+            f"`keras_sam.{name}s.{kind.__name__}`. "
+            f"Received: {name}={value} (of type {type(value)})"
+        )
+    check_begun(value)
+    return value
+
+
+def _shown(value):
+    """A schedule of Keras's or a function by its name: its `repr` is an address."""
+    if hasattr(value, "__qualname__"):
+        return value.__qualname__
+    own = type(value).__repr__ is not object.__repr__
+    return repr(value) if own else f"{type(value).__name__}()"

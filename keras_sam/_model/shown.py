@@ -1,0 +1,61 @@
+"""What one sees of a sharpness-aware model: its name, its summary, its logs."""
+
+import functools
+import inspect
+
+import keras
+
+from keras_sam._backend import keras_trainer
+
+
+class Shown:
+    """The entry `sharpness` in the logs of training, and the settings where one looks."""
+
+    def __repr__(self):
+        text = super().__repr__()
+        state = getattr(self, "_sharpness_aware", None)
+        return f"{text[:-1]}, {state.settings}>" if state else text
+
+    @functools.wraps(keras.Model.summary)
+    def summary(self, *args, **kwargs):
+        super().summary(*args, **kwargs)
+        bound = inspect.signature(keras.Model.summary).bind(self, *args, **kwargs)
+        show = bound.arguments.get("print_fn") or print
+        show(f" Sharpness-aware training: {self._sharpness_aware.settings}")
+
+    @property
+    def metrics(self):
+        metrics = super().metrics
+        state = getattr(self, "_sharpness_aware", None)
+        if state is None or state.evaluating or not state.settings.shows_sharpness:
+            return metrics
+        if self.compiled:
+            metrics = [*metrics, state.sharpness]
+        return metrics
+
+    @property
+    def metrics_names(self):
+        """The names of what `evaluate` returns."""
+        with self._sharpness_aware.evaluation():
+            return super().metrics_names
+
+    @functools.wraps(keras.Model.evaluate)
+    def evaluate(self, *args, **kwargs):
+        with self._sharpness_aware.evaluation():
+            return super().evaluate(*args, **kwargs)
+
+    @functools.wraps(keras.Model.test_on_batch)
+    def test_on_batch(self, *args, **kwargs):
+        with self._sharpness_aware.evaluation():
+            return super().test_on_batch(*args, **kwargs)
+
+    @functools.wraps(keras.Model.train_on_batch)
+    def train_on_batch(
+        self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
+    ):
+        logs = super().train_on_batch(x, y, sample_weight, class_weight, True)
+        if return_dict:
+            return logs
+        # A list has to stay the plain model's: code unpacks it by position.
+        logs.pop(self._sharpness_aware.sharpness.name, None)
+        return keras_trainer.flatten_logs(self, logs)

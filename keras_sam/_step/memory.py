@@ -1,0 +1,51 @@
+"""What is remembered from one step to the next, as a value."""
+
+from typing import NamedTuple
+
+import keras
+
+from keras_sam._step.finite import unless_infinite
+
+
+class Memory(NamedTuple):
+    """What the ascent and the schedule remember from step to step: a list of tensors each.
+
+    Floating tensors are per replica: each replica has its own values.
+    """
+
+    ascent: list
+    schedule: list
+
+    @property
+    def per_replica(self):
+        return [t for tensors in self for t in tensors if _is_floating(t)]
+
+    @property
+    def common(self):
+        return [t for tensors in self for t in tensors if not _is_floating(t)]
+
+    def replaced(self, per_replica, common):
+        """The same with other values."""
+        per_replica, common = iter(per_replica), iter(common)
+        return Memory(
+            *(
+                [next(per_replica if _is_floating(t) else common) for t in tensors]
+                for tensors in self
+            )
+        )
+
+    def after(self, **rules):
+        """With what rules have given, but where that is not finite as it was.
+
+        An optimizer with loss scaling skips the step in which a gradient overflows.
+        """
+        finite = {
+            name: [unless_infinite(new, old) for new, old in zip(new, getattr(self, name))]
+            for name, new in rules.items()
+        }
+        return self._replace(**finite)
+
+
+def _is_floating(tensor):
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    return keras.backend.is_float_dtype(dtype)

@@ -1,0 +1,169 @@
+"""The sharpness-aware step, a pure function of tensors."""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_sam._step.branch import branch
+from keras_sam._step.finite import finite_updates, or_infinite
+from keras_sam._step.memory import Memory
+
+
+class Pass(NamedTuple):
+    """What one pass over the batch gives, nothing of it written yet.
+
+    Attributes:
+        loss: Scalar tensor, as the model computes it.
+        y_pred: The model's predictions.
+        gradients: List of tensors, `None` for a weight that the loss does not use.
+        updates: List of `(variable, value)`, the state that the pass would move.
+    """
+
+    loss: Any
+    y_pred: Any
+    gradients: list
+    updates: list
+
+
+class Step(NamedTuple):
+    """What one step gives.
+
+    Attributes:
+        kept: The `Pass` whose loss, predictions and state are the step's.
+        sharpness: L(w + eps) - L(w), or `None` where L(w) is not known.
+        gradients: List of tensors, for the optimizer.
+        memory: `Memory`, what is remembered after the step.
+    """
+
+    kept: Pass
+    sharpness: Any
+    gradients: list
+    memory: Memory
+
+
+def sharpness_aware_step(
+    evaluate, weights, rules, memory, given=(), evaluate_fraction=None
+):
+    """The gradient at w + eps, and everything else from the pass at w.
+
+        kept, g = evaluate(w)
+        _, s    = evaluate(w + eps(g))
+        update  = descent(g, s)
+
+    Where the loss is not finite at w + eps, the step is the plain one, with g in the place
+    of s, and so is each entry of s that is not finite. The sharpness is infinite then.
+
+    Both passes start from the same state, and only the first one's is kept. Where no rule
+    needs g, or that of a fraction of the examples is enough, there is no pass over all of
+    them at w, and the one at w + eps is kept.
+
+    Args:
+        evaluate: Callable from weights to a `Pass`. Given `at`, a callable from weights to
+            weights, it evaluates there, and the gradients go back through it.
+        weights: List of tensors, w.
+        rules: The step's `Rules`.
+        memory: The `Memory` before the step.
+        given: List of `(variable, value)`, the state that the passes start from where that
+            is not the variables' own.
+        evaluate_fraction: As `evaluate`, on the examples by which to climb; `None` for all.
+
+    Returns:
+        A `Step`.
+
+    Raises:
+        ValueError: if a weight gets a gradient in one of the passes only.
+
+    Reference:
+        - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), Algorithm 1, and C.4 for
+          the second order
+    """
+    if rules.needs_gradient and evaluate_fraction is None:
+        return _clean_pass_kept(evaluate, weights, rules, memory)
+    return _perturbed_pass_kept(evaluate, weights, rules, memory, given, evaluate_fraction)
+
+
+def _clean_pass_kept(evaluate, weights, rules, memory):
+    clean = evaluate(weights)
+    g = rules.shared(clean.gradients)
+    seen = rules.remember(g, memory)
+    climbs, seen = rules.decide(g, seen)
+
+    def climb():
+        at = _perturbation(evaluate, g, seen, memory, rules)
+        perturbed = _evaluate_at(evaluate, weights, at, rules)
+        _check_alike(clean.gradients, perturbed.gradients)
+        gradients, finite = rules.usable(perturbed, clean.gradients)
+        gradients = rules.keep_overwrites(gradients, clean.gradients)
+        return perturbed.loss - clean.loss, gradients, finite
+
+    def stay():
+        return ops.zeros_like(clean.loss), *_as_they_are(clean, rules)
+
+    sharpness, s, finite = branch(climbs, climb, stay)
+    if finite is not None:
+        sharpness = or_infinite(finite, sharpness)
+        climbs = _both(climbs, finite)
+    return Step(clean, sharpness, *rules.descend(climbs, g, s, seen))
+
+
+def _perturbed_pass_kept(evaluate, weights, rules, memory, given, evaluate_fraction):
+    g, seen = None, memory
+    if rules.needs_gradient:
+        g = rules.shared(evaluate_fraction(weights).gradients)
+        seen = rules.remember(g, memory)
+    climbs, seen = rules.decide(g, seen)
+    perturb = _perturbation(evaluate_fraction or evaluate, g, seen, memory, rules)
+
+    def at(weights):
+        return branch(climbs, lambda: perturb(weights), lambda: weights)
+
+    perturbed = _evaluate_at(evaluate, weights, at, rules)
+    updates = finite_updates(climbs, perturbed.updates, given)
+    s, finite = branch(
+        climbs,
+        lambda: rules.usable(perturbed, g),
+        lambda: _as_they_are(perturbed, rules),
+    )
+    if finite is not None:
+        climbs = _both(climbs, finite)
+    kept = perturbed._replace(updates=updates)
+    return Step(kept, None, *rules.descend(climbs, g, s, seen))
+
+
+def _perturbation(evaluate, g, seen, memory, rules):
+    """The callable from w to w + eps, in second order with the gradient of each w."""
+
+    def at(weights):
+        if not rules.second_order or g is None:
+            return rules.perturb(weights, g, seen, memory, evaluate)
+        here = rules.shared(evaluate(weights).gradients)
+        return rules.perturb(weights, here, rules.remember(here, memory), memory, evaluate)
+
+    return at
+
+
+def _evaluate_at(evaluate, weights, at, rules):
+    return evaluate(weights, at) if rules.second_order else evaluate(at(weights))
+
+
+def _as_they_are(plain, rules):
+    """The gradients of a plain step, in the form of `Rules.usable`."""
+    return plain.gradients, None if rules.stays_at_w else ops.ones((), "bool")
+
+
+def _both(climbs, finite):
+    """To descents and schedules, a step that cannot use its climb is one without."""
+    if isinstance(climbs, bool):
+        return finite if climbs else climbs
+    return ops.logical_and(climbs, finite)
+
+
+def _check_alike(gradients, perturbed):
+    for g, s in zip(gradients, perturbed):
+        if (g is None) is not (s is None):
+            raise ValueError(
+                "A weight got a gradient in one pass of the step and none in the other: "
+                "the model's `call` keeps tensors from one pass to the next (for example "
+                "in a `tf.function` of its own). Remove that `tf.function`; Keras "
+                "compiles the whole step anyway."
+            )
