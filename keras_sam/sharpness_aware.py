@@ -1,7 +1,5 @@
 """The mixin that makes a Keras model class sharpness-aware."""
 
-import functools
-
 import keras
 
 from keras_sam import _backend
@@ -10,6 +8,7 @@ from keras_sam.ascents import Ascent
 from keras_sam.compiled import Compiled
 from keras_sam.descents import Descent
 from keras_sam.epochs import watching
+from keras_sam.like import like
 from keras_sam.saving import Saved
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Radius
@@ -158,7 +157,7 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
         with _backend.model_scope(self):
             self._sharpness_aware.epoch.assign(epoch)
 
-    @functools.wraps(keras.Model.fit)
+    @like(keras.Model.fit)
     def fit(self, *args, **kwargs):
         self._sharpness_aware.randomness = _backend.Randomness()
         fit = super().fit
