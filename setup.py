@@ -12,7 +12,7 @@ PUBLIC_ADDRESS = ""
 TENSORFLOW = ["tensorflow>=2.18"]
 JAX = ["jax>=0.6.2"]
 TORCH = ["torch>=2.11"]
-TOOLS = ["hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"]
+TOOLS = ["hypothesis>=6.100", "mypy>=1.14", "pytest>=8.0", "ruff>=0.6"]
 # Other implementations, to compare with.
 PEERS = ["optax>=0.2.5", "pytorch_optimizer>=4.1"]
 EXAMPLES = ["absl-py>=2.0", "matplotlib>=3.8", "scikit-learn>=1.4"]
