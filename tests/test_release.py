@@ -34,12 +34,3 @@ def test_addresses_are_those_of_the_public_repository(address, monkeypatch):
     exec(compile(source, "setup.py", "exec"), {"__file__": str(ROOT / "setup.py")})
     found = [setup.url, *setup.project_urls.values()]
     assert all(a.startswith(address) for a in found) if address else found == [None]
-
-
-def test_the_workflow_runs_the_commands_of_readme():
-    runs = set(re.findall(r"- run: (.*\.venv.*)", read(".github/workflows/tests.yml")))
-    lines = set(read("README.md").splitlines())
-    assert runs <= lines
-    assert {line for line in lines if line.startswith("python3 ")} <= runs
-    for backend in ("jax", "torch"):  # The matrix has these.
-        assert f"KERAS_BACKEND={backend} .venv/bin/python -m pytest" in lines
