@@ -7,12 +7,16 @@ ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "keras_sam/__init__.py").read_text())
 # Where the repository is, as "https://github.com/<owner>/<name>": empty until it is public.
 PUBLIC_ADDRESS = ""
+PAGES = {
+    "Changelog": f"{PUBLIC_ADDRESS}/blob/main/CHANGELOG.md",
+    "Issues": f"{PUBLIC_ADDRESS}/issues",
+}
 
 # Lower bounds, the oldest versions that CI tests. None replaces what Colab has.
 TENSORFLOW = ["tensorflow>=2.18"]
 JAX = ["jax>=0.6.2"]
 TORCH = ["torch>=2.11"]
-TOOLS = ["hypothesis>=6.100", "pytest>=8.0", "ruff>=0.6"]
+TOOLS = ["hypothesis>=6.100", "mypy>=1.14", "pytest>=8.0", "ruff>=0.6"]
 # Other implementations, to compare with.
 PEERS = ["optax>=0.2.5", "pytorch_optimizer>=4.1"]
 EXAMPLES = ["absl-py>=2.0", "matplotlib>=3.8", "scikit-learn>=1.4"]
@@ -40,10 +44,19 @@ setup(
     long_description=readme(),
     long_description_content_type="text/markdown",
     url=PUBLIC_ADDRESS or None,
-    license="Apache-2.0",
+    project_urls=PAGES if PUBLIC_ADDRESS else {},
+    # No classifier names it: setuptools refuses that beside an expression.
+    license_expression="Apache-2.0",
     classifiers=[
-        f"Programming Language :: Python :: {version}"
-        for version in ("3", "3.10", "3.11", "3.12", "3.13")
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        *(
+            f"Programming Language :: Python :: 3{minor}"
+            for minor in ("", ".10", ".11", ".12", ".13")
+        ),
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
     ],
     packages=find_packages(include=["keras_sam", "keras_sam.*"]),
     package_data={"keras_sam": ["py.typed"]},

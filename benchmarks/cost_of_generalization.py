@@ -17,20 +17,16 @@ The results go to a JSON file, from which the table and the picture are made.
 import itertools
 import json
 import math
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 from absl import app, flags
-from gain_and_cost import print_table, save_picture
+from cost_of_generalization_report import print_table, save_picture
+from digits import BATCH_SIZE, EpochTimes, build_network, load_data
 
 import keras_sam
 from keras_sam import ascents, schedules
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-
-from digits import BATCH_SIZE, EpochTimes, build_network, load_data
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("task", "noisy", ["noisy", "few"], "Wrong labels, or few examples.")

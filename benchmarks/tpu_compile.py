@@ -12,13 +12,9 @@ import json
 import math
 import os
 import re
-import sys
-from pathlib import Path
 
 from absl import app, flags
-
-sys.path.append(str(Path(__file__).parents[1]))
-from tests.tpu import ENVIRONMENT, trips
+from libtpu_alone import ENVIRONMENT, trips
 
 os.environ.update(ENVIRONMENT, KERAS_BACKEND="jax")
 

@@ -1,13 +1,12 @@
 """The mixin that makes a Keras model class sharpness-aware."""
 
-import functools
-
 import keras
 
 from keras_sam import _backend
 from keras_sam._backend import keras_trainer
 from keras_sam._model.compiled import Compiled
 from keras_sam._model.epochs import watching
+from keras_sam._model.like import like
 from keras_sam._model.saving import Saved
 from keras_sam._model.settable import Settable
 from keras_sam._model.settings import Settings
@@ -159,7 +158,7 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
         with _backend.model_scope(self):
             self._sharpness_aware.epoch.assign(epoch)
 
-    @functools.wraps(keras.Model.fit)
+    @like(keras.Model.fit)
     def fit(self, *args, **kwargs):
         self._sharpness_aware.randomness = _backend.Randomness()
         fit = super().fit

@@ -1,10 +1,9 @@
 """`compile`, where a model's settings have been made and can be looked at."""
 
-import functools
-
 import keras
 
 from keras_sam._model import passed_on
+from keras_sam._model.like import like
 from keras_sam._model.mistakes import check_compile
 
 
@@ -16,7 +15,7 @@ class Compiled:
         vars(made)["_sharpness_aware_given"] = passed_on.given(cls, args, kwargs)
         return made
 
-    @functools.wraps(keras.Model.compile)
+    @like(keras.Model.compile)
     def compile(self, *args, **kwargs):
         check_compile(kwargs, super().compile)
         settings = self._sharpness_aware.settings
@@ -25,7 +24,7 @@ class Compiled:
             passed_on.check(name, value, settings, type(self))
         super().compile(*args, **kwargs)
 
-    @functools.wraps(keras.Model.compile_from_config)
+    @like(keras.Model.compile_from_config)
     def compile_from_config(self, config):
         """Keras does not compile again where `compile` is another: this one may be so."""
         ours = type(self).compile is Compiled.compile

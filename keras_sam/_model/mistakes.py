@@ -1,10 +1,10 @@
 """Errors for what people type first, and what to type instead."""
 
-import functools
 import inspect
 
 import keras
 
+from keras_sam._model.like import Method, like
 from keras_sam._model.settings import SETTINGS
 
 INSTEAD = {
@@ -29,11 +29,11 @@ def refuse_keyword(name, value, function):
     )
 
 
-def model_and_settings(function):
+def model_and_settings(function: Method) -> Method:
     """A class method of a model and keywords. Other arguments are errors that help."""
     parameters = inspect.signature(function).parameters
 
-    @functools.wraps(function)
+    @like(function)
     def checked(cls, *args, **kwargs):
         if len(args) > 1:
             raise ValueError(

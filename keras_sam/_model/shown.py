@@ -1,11 +1,11 @@
 """What one sees of a sharpness-aware model: its name, its summary, its logs."""
 
-import functools
 import inspect
 
 import keras
 
 from keras_sam._backend import keras_trainer
+from keras_sam._model.like import like
 
 
 class Shown:
@@ -16,7 +16,7 @@ class Shown:
         state = getattr(self, "_sharpness_aware", None)
         return f"{text[:-1]}, {state.settings}>" if state else text
 
-    @functools.wraps(keras.Model.summary)
+    @like(keras.Model.summary)
     def summary(self, *args, **kwargs):
         super().summary(*args, **kwargs)
         bound = inspect.signature(keras.Model.summary).bind(self, *args, **kwargs)
@@ -39,17 +39,17 @@ class Shown:
         with self._sharpness_aware.evaluation():
             return super().metrics_names
 
-    @functools.wraps(keras.Model.evaluate)
+    @like(keras.Model.evaluate)
     def evaluate(self, *args, **kwargs):
         with self._sharpness_aware.evaluation():
             return super().evaluate(*args, **kwargs)
 
-    @functools.wraps(keras.Model.test_on_batch)
+    @like(keras.Model.test_on_batch)
     def test_on_batch(self, *args, **kwargs):
         with self._sharpness_aware.evaluation():
             return super().test_on_batch(*args, **kwargs)
 
-    @functools.wraps(keras.Model.train_on_batch)
+    @like(keras.Model.train_on_batch)
     def train_on_batch(
         self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
     ):

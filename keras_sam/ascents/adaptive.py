@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_sam.ascents.ascent import Ascent
+from keras_sam.ascents.selection import Variables
 from keras_sam.norms import steepest
 from keras_sam.validation import number
 
@@ -39,7 +40,7 @@ class Adaptive(Ascent):
         - [Kwon et al., 2021](https://arxiv.org/abs/2102.11600); its rho is 0.5 to 1
     """
 
-    def __init__(self, p: float = 2, eta: float = 0.01, variables=None):
+    def __init__(self, p: float = 2, eta: float = 0.01, variables: Variables | None = None):
         super().__init__(variables)
         if p not in (2, float("inf")):
             raise ValueError(f"`p` must be 2 or inf. Received: p={p}")

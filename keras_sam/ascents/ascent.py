@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_sam.ascents.selection import Selection
+from keras_sam.ascents.selection import Selection, Variables
 from keras_sam.described import described
 from keras_sam.norms import norm, steepest, unit
 
@@ -55,7 +55,7 @@ class Ascent:
     needs_gradient = True
     steps = 1
 
-    def __init__(self, variables=None):
+    def __init__(self, variables: Variables | None = None):
         self.variables = variables if variables is None else Selection.of(variables)
 
     def build(self, variables):

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_sam.ascents.ascent import Ascent
+from keras_sam.ascents.selection import Variables
 from keras_sam.validation import number
 
 
@@ -50,7 +51,9 @@ class Friendly(_Average):
         - [Li et al., 2024](https://arxiv.org/abs/2403.12350)
     """
 
-    def __init__(self, sigma: float = 1, lambda_: float = 0.9, variables=None):
+    def __init__(
+        self, sigma: float = 1, lambda_: float = 0.9, variables: Variables | None = None
+    ):
         super().__init__(variables)
         self.sigma = number("sigma", sigma)
         self.lambda_ = number("lambda_", lambda_, 0, 1)
@@ -91,7 +94,7 @@ class Averaged(_Average):
         - [Li and Giannakis, 2023](https://arxiv.org/abs/2309.15639)
     """
 
-    def __init__(self, theta: float = 0.4, variables=None):
+    def __init__(self, theta: float = 0.4, variables: Variables | None = None):
         super().__init__(variables)
         self.theta = self.weight = number("theta", theta, 0, 1)
 

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_sam.ascents.ascent import Ascent
+from keras_sam.ascents.selection import Variables
 from keras_sam.norms import steepest
 from keras_sam.validation import as_float, count, is_real
 
@@ -52,7 +53,7 @@ class LpBall(Ascent):
           several steps
     """
 
-    def __init__(self, p: float = 2, steps: int = 1, variables=None):
+    def __init__(self, p: float = 2, steps: int = 1, variables: Variables | None = None):
         super().__init__(variables)
         if not is_real(p) or not p >= 1:
             raise ValueError(f"`p` must be a number in [1, inf]. Received: p={p}")

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_sam.ascents.ascent import Ascent
+from keras_sam.ascents.selection import Variables
 from keras_sam.validation import number
 
 
@@ -76,7 +77,7 @@ class Momentum(_Past):
         - [Becker et al., 2024](https://arxiv.org/abs/2401.12033)
     """
 
-    def __init__(self, momentum: float = 0.9, variables=None):
+    def __init__(self, momentum: float = 0.9, variables: Variables | None = None):
         super().__init__(variables)
         self.momentum = number("momentum", momentum, 0, 1)
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_sam import _backend
 from keras_sam.ascents.ascent import Ascent
+from keras_sam.ascents.selection import Variables
 from keras_sam.validation import count
 
 
@@ -36,7 +37,7 @@ class RandomDirection(Ascent):
         - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), C.5
     """
 
-    def __init__(self, seed=None, variables=None):
+    def __init__(self, seed: int | None = None, variables: Variables | None = None):
         super().__init__(variables)
         self.seed = seed if seed is None else count("seed", seed, 0)
         self.generator = keras.random.SeedGenerator(self.seed)

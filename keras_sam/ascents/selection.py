@@ -1,8 +1,12 @@
 """Which weights an ascent perturbs."""
 
 import re
+from collections.abc import Callable, Sequence
 
 import keras
+
+Choice = type[keras.Layer] | str | Callable[[keras.Variable], bool]
+Variables = Choice | Sequence[Choice]
 
 
 @keras.saving.register_keras_serializable("keras_sam")

@@ -1,4 +1,4 @@
-"""The table and the picture of `cost_of_generalization.py`, from its JSON files."""
+"""The table and the picture of `cost_of_generalization.py`, made from its JSON files."""
 
 from typing import NamedTuple
 
