@@ -1,4 +1,4 @@
-"""Errors for numbers that the parts of a step cannot have."""
+"""Errors for numbers that the rules of a step cannot have."""
 
 import math
 import numbers

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 import keras_sam  # noqa: F401, the file's classes
-from tests.conftest import array, random_images
+from tests.helpers import array
+from tests.models import random_images
 
 
 def main(source, target):

@@ -6,6 +6,8 @@ and yields the gradient for the optimizer.
 
 import numpy as np
 
+from tests.helpers import array
+
 RHO = 0.25
 
 
@@ -162,3 +164,7 @@ def fraction(rows):
         return gradient(w + RHO * unit(gradient(w, rows)))
 
     return rule(step)
+
+
+def flat(tensors):
+    return np.concatenate([np.ravel(array(t)) for t in tensors])

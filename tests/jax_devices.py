@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 import keras_sam
-from tests.conftest import classify, cnn, random_images
+from tests.models import classify, cnn, random_images
 
 BATCH = 16
 DATA = random_images(3 * BATCH)

@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 import keras_sam
-from tests.conftest import array, classify, random_images
+from tests.helpers import array
 from tests.jax_devices import BATCH, network
+from tests.models import classify, random_images
 
 
 def main(index, processes, address, m, folder):

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 import keras_sam
-from tests.conftest import classify, random_images
+from tests.models import classify, random_images
 
 BATCH = 16
 DATA = random_images(8 * BATCH)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import keras_sam
-from keras_sam import _backend
-from tests.conftest import BACKEND, array, only_on
+from keras_sam import _backend, ascents
+from tests.helpers import BACKEND, array, assert_identical, only_on
+from tests.models import classify, rows, small
 
 INF = float("inf")
 ORDERS = [1, 1.25, 1.5, 2, 3, 10, INF]
@@ -141,3 +142,57 @@ def test_it_is_serialized(p):
 def test_bad_orders(p):
     with pytest.raises(ValueError, match=r"`p` must be a number in \[1, inf\]\. Received"):
         keras_sam.ascents.LpBall(p)
+
+
+def test_a_random_direction_has_norm_rho_and_is_another_each_step():
+    seen = []
+
+    class Seen(ascents.RandomDirection):
+        def __call__(self, weights, gradients, rho):
+            eps = super().__call__(weights, gradients, rho)
+            seen.append([array(e) for e in eps])
+            return eps
+
+    model = keras_sam.SAMModel(*small(), rho=0.3, ascent=Seen(seed=1))
+    classify(model, **({} if BACKEND == "torch" else {"run_eagerly": True}))
+    for _ in range(3):
+        model.train_on_batch(*rows(8))
+    seen = [np.concatenate([e.ravel() for e in eps]) for eps in seen]
+    np.testing.assert_allclose([np.linalg.norm(e) for e in seen], 0.3, rtol=1e-5)
+    products = np.array(seen) @ np.array(seen).T / 0.09
+    assert abs(products - np.eye(len(seen))).max() < 0.5
+
+
+def test_models_of_different_weights_may_have_the_same_ascent():
+    def make(ascent, units):
+        inputs = keras.Input((8,))
+        x = keras.layers.Dense(units, use_bias=units > 3)(inputs)
+        model = keras_sam.SAMModel(inputs, keras.layers.Dense(3)(x), ascent=ascent)
+        return classify(model, **({} if BACKEND == "torch" else {"run_eagerly": True}))
+
+    results = []
+    for shared in (True, False):
+        keras.utils.set_random_seed(0)
+        ascent = ascents.Adaptive(eta=0)
+        models = [make(ascent if shared else ascents.Adaptive(eta=0), u) for u in (4, 2)]
+        for model in 2 * models:
+            model.train_on_batch(*rows(8))
+        results.append([w for model in models for w in model.get_weights()])
+    assert_identical(results[0], results[1])
+
+
+@keras.saving.register_keras_serializable("tests")
+def is_bias(variable):
+    return variable.name == "bias"
+
+
+def test_a_selection_is_serialized():
+    rules = [keras.layers.BatchNormalization, "dense_1/", is_bias]
+    ascent = ascents.Momentum(variables=rules)
+    config = keras.saving.serialize_keras_object(ascent)
+    copy = keras.saving.deserialize_keras_object(config)
+    assert copy.get_config()["variables"].get_config() == {
+        "layers": ["BatchNormalization"],
+        "paths": ["dense_1/"],
+        "functions": [is_bias],
+    }

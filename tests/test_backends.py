@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import keras_sam
-from tests.conftest import BACKEND, classify, cnn
+from tests.helpers import BACKEND
+from tests.models import classify, cnn
 
 BACKENDS = ["tensorflow", "jax", "torch"]
 missing = [name for name in BACKENDS if importlib.util.find_spec(name) is None]

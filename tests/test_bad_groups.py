@@ -7,7 +7,8 @@ from keras import layers
 
 import keras_sam
 from tests import jax_devices
-from tests.conftest import assert_identical, classify, cnn, dataset, only_on, state
+from tests.helpers import assert_identical, dataset, only_on, state
+from tests.models import classify, cnn
 
 
 @pytest.mark.parametrize("m", [0, -4, 2.5, 4.0, True, "all", [4], np.float32(4)])

@@ -10,7 +10,8 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import BACKEND, classify, cnn
+from tests.helpers import BACKEND
+from tests.models import classify, cnn
 
 
 @pytest.mark.parametrize("model", [None, "model", 3, layers.Dense, lambda x: x])

@@ -6,7 +6,9 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import BACKEND, assert_like_plain, classify, cnn
+from tests.helpers import BACKEND
+from tests.models import classify, cnn
+from tests.plain import assert_like_plain
 
 
 def tokens():

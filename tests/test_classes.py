@@ -10,8 +10,8 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import long_on
 from tests.files.make import SharpTask, tensors
+from tests.helpers import long_on
 
 pytestmark = long_on("jax")
 

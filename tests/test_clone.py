@@ -9,9 +9,9 @@ from sklearn.model_selection import cross_val_score
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.conftest import BACKEND, long_on
 from tests.files.make import FORMS, Net, SharpNet, functional
-from tests.small import rows
+from tests.helpers import BACKEND, long_on
+from tests.models import rows
 
 pytestmark = long_on("jax")
 

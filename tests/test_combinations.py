@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import keras_sam
-from tests.conftest import BACKEND, assert_identical, classify, state
-from tests.small import ASCENTS, DESCENTS, SCHEDULES, parts, rows, small
+from tests.helpers import BACKEND, assert_identical, state
+from tests.models import classify, rows, small
+from tests.rules import ASCENTS, DESCENTS, SCHEDULES, rules
 
 PARTS = ASCENTS, DESCENTS, SCHEDULES
 PRODUCT = list(itertools.product(*PARTS))
@@ -34,7 +35,7 @@ def _spread(indices):
 @pytest.mark.parametrize("ascent, descent, schedule", list(combinations()))
 def test_every_combination_trains_and_is_saved(ascent, descent, schedule, tmp_path):
     keras.utils.set_random_seed(0)
-    model = keras_sam.SAMModel(*small(), **parts(ascent, descent, schedule))
+    model = keras_sam.SAMModel(*small(), **rules(ascent, descent, schedule))
     jit = {"jit_compile": True} if BACKEND == "tensorflow" else {}
     classify(model, **jit)
     before = model.get_weights()
@@ -61,7 +62,7 @@ def test_with_groups(ascent, descent, schedule):
     results = []
     for m in (None, 8, 4):
         keras.utils.set_random_seed(1)
-        model = keras_sam.SAMModel(*small(), m=m, **parts(ascent, descent, schedule))
+        model = keras_sam.SAMModel(*small(), m=m, **rules(ascent, descent, schedule))
         classify(model, **({"run_eagerly": True} if BACKEND == "tensorflow" else {}))
         model.fit(*rows(16), batch_size=8, shuffle=False, verbose=0)
         results.append(state(model))

@@ -9,8 +9,8 @@ from keras import layers
 
 import keras_sam
 from keras_sam import ascents, schedules
-from tests.conftest import long_on
 from tests.files.make import FORMS, SharpTask, tensors
+from tests.helpers import long_on
 
 pytestmark = long_on("jax")
 

@@ -10,22 +10,9 @@ import pytest
 from keras import layers, ops
 
 import keras_sam
-from tests.conftest import array, assert_identical, classify, cnn, without_a_gradient
-
-
-def linear(rho=0.5, rate=0.0, **kwargs):
-    """y = x w, with the mean of the predictions as its loss."""
-    inputs = keras.Input((4,))
-    outputs = layers.Dense(1, use_bias=False, **kwargs)(inputs)
-    model = keras_sam.SAMModel(inputs, outputs, rho=rho)
-    model.compile(keras.optimizers.SGD(rate), lambda y, y_pred: ops.mean(y_pred))
-    return model
-
-
-def data(n=16):
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(n, 4)).astype("float32")
-    return x, rng.normal(size=(n, 1)).astype("float32")
+from tests.helpers import array, assert_identical, without_a_gradient
+from tests.linear import data, linear
+from tests.models import classify, cnn
 
 
 def test_regularizers_and_add_loss_are_in_both_gradients():

@@ -9,8 +9,8 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import MODES, assert_identical, classify, state
-from tests.small import rows, small
+from tests.helpers import MODES, assert_identical, state
+from tests.models import classify, rows, small
 
 
 def unseeded():

@@ -6,7 +6,8 @@ import pytest
 
 import keras_sam
 from keras_sam import schedules
-from tests.conftest import assert_identical, classify, cnn
+from tests.helpers import assert_identical
+from tests.models import classify, cnn, rows, small
 
 
 def late(**kwargs):
@@ -75,3 +76,13 @@ def test_it_is_epoch_0_after_fit(images, interrupted):
     assert logs["sharpness"] == 0
     history = model.fit(*images, initial_epoch=1, epochs=2, verbose=0).history
     assert np.all(np.array(history["sharpness"]) != 0)
+
+
+def test_epochs_are_those_of_fit():
+    class Seen(schedules.Schedule):
+        def climbs(self, time, gradients, memory):
+            return time.epoch == 3, memory
+
+    model = classify(keras_sam.SAMModel(*small(), schedule=Seen()))
+    history = model.fit(*rows(), initial_epoch=1, epochs=5, verbose=0).history
+    assert [value != 0 for value in history["sharpness"]] == [False, False, True, False]

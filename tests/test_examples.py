@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BACKEND, only_on
+from tests.helpers import BACKEND, only_on
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import keras_sam
-from tests.conftest import BACKEND, array
 from tests.files.make import CASES, HERE, train
+from tests.helpers import BACKEND, array
 
 FILES = sorted(path.relative_to(HERE) for path in HERE.glob("by_*/*.keras"))
 

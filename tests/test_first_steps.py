@@ -7,8 +7,8 @@ from keras import layers
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.conftest import BACKEND, assert_identical, classify, cnn, long_on
-from tests.small import rows, small
+from tests.helpers import BACKEND, assert_identical, long_on
+from tests.models import classify, cnn, rows, small
 
 pytestmark = long_on("jax")
 

@@ -1,60 +1,20 @@
 """Functional, subclassed, from a model, and the mixin: one process, all of them."""
 
 import keras
-import numpy as np
 import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import assert_identical, classify, cnn, state
-
-
-def functional():
-    return keras.Model(*cnn(seed=1))
-
-
-def sequential():
-    inputs, outputs = cnn(seed=1)
-    stack = keras.Model(inputs, outputs).layers
-    return keras.Sequential([keras.Input((8, 8, 1)), *stack[1:]])
-
-
-def unbuilt_sequential():
-    return keras.Sequential(sequential().layers)
-
-
-@keras.saving.register_keras_serializable("tests")
-class Net(keras.Model):
-    """With a loss and a metric of its own, and two arguments of `call`."""
-
-    def __init__(self, units=3, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-        self.flatten = layers.Flatten()
-        self.dropout = layers.Dropout(0.2, seed=1)
-        self.norm = layers.BatchNormalization()
-        self.dense = layers.Dense(units)
-        self.seen = keras.metrics.Sum(name="seen")
-
-    def call(self, x, training=None):
-        x = self.norm(self.flatten(x), training=training)
-        return self.dense(self.dropout(x, training=training))
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        if training:
-            self.seen.update_state(keras.ops.ones_like(y))
-        return 2.0 * super().compute_loss(x, y, y_pred, sample_weight, training)
-
-
-def subclassed():
-    model = Net()
-    model(np.zeros((1, 8, 8, 1)))
-    return model
-
-
-def unbuilt_subclassed():
-    return Net()
-
+from tests.helpers import assert_identical, state
+from tests.models import (
+    classify,
+    cnn,
+    functional,
+    sequential,
+    subclassed,
+    unbuilt_sequential,
+    unbuilt_subclassed,
+)
 
 MODELS = [functional, sequential, unbuilt_sequential, subclassed, unbuilt_subclassed]
 

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import BACKEND, long_on
+from tests.helpers import BACKEND, long_on
 
 pytestmark = long_on("jax")
 

@@ -6,23 +6,19 @@ import pytest
 from keras import layers, ops
 
 import keras_sam
-from tests.conftest import (
+from tests.helpers import (
     BACKEND,
     MODES,
     array,
     assert_identical,
-    classify,
-    cnn,
     dataset,
+    groups_of,
     long_if_eager,
     state,
 )
-from tests.test_step import RATE, RHO, Normalized, network, steepest
-from tests.test_step import data as regression_data
-
-
-def groups_of(n, m):
-    return [slice(i, min(i + m, n)) for i in range(0, n, m)]
+from tests.models import classify, cnn
+from tests.regression import RATE, RHO, Normalized, network, steepest
+from tests.regression import data as regression_data
 
 
 @pytest.mark.parametrize("static", [True, False])

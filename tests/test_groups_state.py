@@ -6,19 +6,10 @@ import pytest
 from keras import layers, ops
 
 import keras_sam
-from tests.conftest import (
-    BACKEND,
-    MODES,
-    array,
-    assert_identical,
-    classify,
-    cnn,
-    only_on,
-    state,
-)
-from tests.test_groups import groups_of
-from tests.test_step import RATE, RHO, network
-from tests.test_step import data as regression_data
+from tests.helpers import BACKEND, MODES, array, assert_identical, groups_of, only_on, state
+from tests.models import Counting, classify, cnn
+from tests.regression import RATE, RHO, network
+from tests.regression import data as regression_data
 
 
 @pytest.mark.parametrize("static", [True, False])
@@ -47,22 +38,6 @@ def test_groups_draw_different_masks_and_both_passes_the_same(static):
         np.testing.assert_allclose(sharpness, rise, rtol=1e-5)
     # A unit that k of a group's 4 examples keep has moved by 2 k / 12.
     assert len({tuple((6 * move).round()) for move in moves}) == 6
-
-
-class Counting(layers.Layer):
-    """Has a metric, a counter and a moving average, which its `call` moves."""
-
-    def __init__(self):
-        super().__init__()
-        self.mean = keras.metrics.Mean(name="mean_of_inputs")
-        self.calls = self.add_weight(dtype="int32", trainable=False, initializer="zeros")
-        self.average = self.add_weight(trainable=False, initializer="ones")
-
-    def call(self, x):
-        self.mean.update_state(x)
-        self.calls.assign_add(1)
-        self.average.assign(0.5 * self.average + 0.5 * ops.mean(x))
-        return x
 
 
 @pytest.mark.parametrize("mode", MODES)

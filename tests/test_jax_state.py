@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 import keras_sam
-from tests.conftest import array, assert_identical, only_on
-from tests.small import rows, small
+from tests.helpers import array, assert_identical, only_on
+from tests.models import rows, small
 
 pytestmark = only_on("jax", "The other backends pass no state.")
 

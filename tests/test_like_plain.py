@@ -8,16 +8,9 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import (
-    BACKEND,
-    assert_identical,
-    assert_like_plain,
-    classify,
-    cnn,
-    dataset,
-    state,
-    trained,
-)
+from tests.helpers import assert_identical, dataset, state
+from tests.models import classify, cnn
+from tests.plain import MODES, assert_like_plain, fit, trained
 
 OPTIMIZERS = {
     "sgd": lambda: keras.optimizers.SGD(0.1),
@@ -43,27 +36,6 @@ OPTIMIZERS = {
     ),
     "loss_scale": lambda: keras.optimizers.SGD(0.1, loss_scale_factor=8.0),
 }
-
-# XLA compiles the two steps as different programs, and may fuse a sum of one of them in
-# another order: there the equality is one of float32 rounding.
-ROUNDING = {"graph": 0.0, "eager": 0.0, "jit": 1e-5}
-
-MODES = {
-    "graph": {},
-    "eager": {"run_eagerly": True},
-    "jit": {"jit_compile": True},
-    "steps_per_execution": {"steps_per_execution": 3},
-    "unrolled": {"steps_per_execution": 3, "jit_compile": True},
-}
-if BACKEND == "torch":
-    MODES = {"eager": {}}  # For torch.compile there is `test_torch`.
-if BACKEND == "jax":
-    del MODES["graph"], MODES["unrolled"]
-
-
-def fit(x, y=None, **kwargs):
-    kwargs = {"batch_size": 16, "epochs": 2, "verbose": 0, **kwargs}
-    return lambda model: model.fit(x, y, **kwargs).history
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from tests.conftest import (
-    BACKEND,
-    assert_like_plain,
-    classify,
-    cnn,
-    without_a_gradient,
-)
-from tests.test_like_plain import fit
+from tests.helpers import BACKEND, without_a_gradient
+from tests.models import classify, cnn
+from tests.plain import assert_like_plain, fit
 
 
 def test_several_inputs_and_outputs_in_dicts():

@@ -5,15 +5,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from tests.conftest import (
-    BACKEND,
-    array,
-    assert_like_plain,
-    classify,
-    cnn,
-    without_a_gradient,
-)
-from tests.test_like_plain import MODES, ROUNDING, fit
+from tests.helpers import BACKEND, array, without_a_gradient
+from tests.models import classify, cnn
+from tests.plain import MODES, ROUNDING, assert_like_plain, fit
 
 
 @pytest.mark.slow

@@ -10,18 +10,10 @@ from hypothesis import strategies as st
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.conftest import (
-    MODES,
-    array,
-    assert_identical,
-    classify,
-    cnn,
-    long_if_eager,
-    random_images,
-    state,
-    trained,
-)
-from tests.small import INF
+from tests.helpers import MODES, array, assert_identical, long_if_eager, state
+from tests.models import classify, cnn, random_images
+from tests.plain import trained
+from tests.rules import INF
 
 SAM = {
     "one step": {"ascent": lambda: ascents.LpBall(steps=1)},

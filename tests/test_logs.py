@@ -3,7 +3,7 @@
 import keras
 
 import keras_sam
-from tests.conftest import classify, cnn
+from tests.models import classify, cnn
 
 
 def test_sharpness_is_in_the_logs_of_training_only(images):

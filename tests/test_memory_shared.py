@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.conftest import BACKEND, only_on
-from tests.test_memory import data, make, memory, replicated, train
+from tests.helpers import BACKEND, only_on
+from tests.memories import data, make, memory, replicated, train
 
 pytestmark = pytest.mark.skipif(
     BACKEND == "torch", reason="Keras trains on one device on PyTorch"

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.conftest import random_images
+from tests.models import random_images
 from tests.replicas import BATCH, fit, network
 
 pytestmark = pytest.mark.skipif(

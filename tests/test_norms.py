@@ -6,8 +6,9 @@ import pytest
 
 import keras_sam
 from keras_sam import ascents, norms, schedules
-from tests.conftest import BACKEND, _allow_float64, array, classify
-from tests.small import ASCENTS, INF, rows
+from tests.helpers import BACKEND, allow_float64, array
+from tests.models import classify, rows
+from tests.rules import ASCENTS, INF
 
 ORDERS = [1, 1.5, 2, 3, INF]
 
@@ -19,7 +20,7 @@ def flat(tensors):
 @pytest.fixture
 def gradients():
     """As Keras has them: without the table by which `float64` has all of it in float64."""
-    _allow_float64(True)
+    allow_float64(True)
     rng = np.random.default_rng(0)
     arrays = rng.normal(size=(3, 4)), rng.normal(size=5)
     return lambda scale: [keras.ops.convert_to_tensor(a * scale) for a in arrays]

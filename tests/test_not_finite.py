@@ -7,7 +7,7 @@ from keras import layers, ops
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.conftest import MODES, array, assert_identical
+from tests.helpers import MODES, array, assert_identical
 
 FAR = 1e4
 PARTS = {

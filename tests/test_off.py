@@ -4,8 +4,7 @@ import keras
 import pytest
 
 import keras_sam
-from tests.conftest import classify
-from tests.small import rows, small
+from tests.models import classify, rows, small
 
 
 def inner(**kwargs):

@@ -4,7 +4,8 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import assert_identical, classify, cnn, only_on, state
+from tests.helpers import assert_identical, only_on, state
+from tests.models import classify, cnn
 
 tf = pytest.importorskip("tensorflow")
 

@@ -9,10 +9,10 @@ from keras import layers, ops
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.conftest import BACKEND, array, assert_identical, classify
+from tests.helpers import BACKEND, array, assert_identical
 from tests.jax_devices import data_parallel
+from tests.models import classify, rows, small
 from tests.replicas import mirrored
-from tests.small import rows, small
 
 RHO, RATE, LIMIT = 0.25, 0.5, 0.02
 

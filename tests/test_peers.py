@@ -10,7 +10,7 @@ import pytest
 
 import keras_sam
 from keras_sam import ascents, descents
-from tests.conftest import BACKEND, array
+from tests.helpers import BACKEND, array
 
 pytestmark = pytest.mark.usefixtures("float64")
 RHO, RATE, STEPS = 0.2, 0.1, 5

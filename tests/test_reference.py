@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import keras_sam
-from tests.conftest import BACKEND, array, assert_identical, classify, cnn
+from tests.helpers import BACKEND, array, assert_identical
+from tests.models import classify, cnn
 
 
 def gradient(model, x, y):

@@ -6,8 +6,8 @@ import pytest
 
 import keras_sam
 from keras_sam import ascents, schedules
-from tests.conftest import BACKEND, array, assert_identical, classify
-from tests.small import rows
+from tests.helpers import BACKEND, array, assert_identical
+from tests.models import classify, rows
 
 FIT = {"batch_size": 8, "shuffle": False, "verbose": 0}
 PARTS = {"ascent": ascents.Averaged(0.25), "schedule": schedules.Adaptive(0.5)}

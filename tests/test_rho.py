@@ -6,7 +6,9 @@ import pytest
 from keras import layers, ops
 
 import keras_sam
-from tests.conftest import classify, cnn
+from keras_sam import schedules
+from tests.helpers import assert_identical
+from tests.models import classify, cnn, rows, small
 
 SCHEDULE = keras.optimizers.schedules.ExponentialDecay(1.0, 1, 0.5)
 
@@ -137,3 +139,21 @@ def test_a_callable():
 def test_a_callable_with_arguments_is_refused(rho):
     with pytest.raises(ValueError, match=r"callable without arguments.*Received: rho="):
         keras_sam.SAMModel(*cnn(), rho=rho)
+
+
+def test_rho_follows_the_learning_rate():
+    rho = schedules.RhoByLearningRate(0.02, 0.1, lr_max=0.2, lr_min=0.04)
+    model = keras_sam.SAMModel(*small(), rho=rho)
+    fixed = keras_sam.SAMModel(*small())
+    fixed.set_weights(model.get_weights())
+    for each in (model, fixed):
+        classify(each, keras.optimizers.SGD(0.2))
+    for rate, expected in ((0.2, 0.1), (0.12, 0.06), (0.04, 0.02)):
+        fixed.rho = expected
+        for each in (model, fixed):
+            each.optimizer.learning_rate = rate
+            each.train_on_batch(*rows(8))
+        assert_identical(model.get_weights(), fixed.get_weights(), rtol=1e-5)
+    config = keras.saving.serialize_keras_object(rho)
+    copy = keras.saving.deserialize_keras_object(config)
+    assert copy.get_config() == rho.get_config()

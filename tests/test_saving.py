@@ -9,8 +9,8 @@ from keras import layers
 
 import keras_sam
 from keras_sam._model.settings import SETTINGS
-from tests.conftest import BACKEND, assert_identical, classify, cnn, state
-from tests.test_forms import functional, sequential, subclassed
+from tests.helpers import BACKEND, assert_identical, state
+from tests.models import classify, cnn, functional, sequential, subclassed
 
 SCHEDULE = keras.optimizers.schedules.CosineDecay(0.5, 100)
 

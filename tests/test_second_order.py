@@ -7,10 +7,9 @@ import pytest
 import keras_sam
 from keras_sam import ascents, schedules
 from tests import by_hand
-from tests.by_hand import RHO
-from tests.conftest import MODES, long_if_eager
-from tests.test_step import RATE, data
-from tests.test_variants import flat
+from tests.by_hand import RHO, flat
+from tests.helpers import MODES, long_if_eager
+from tests.regression import RATE, data
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -9,7 +9,8 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import array, classify
+from tests.helpers import array
+from tests.models import classify
 
 RATE = 0.3
 

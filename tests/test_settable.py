@@ -6,8 +6,8 @@ import pytest
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.conftest import array, assert_identical, classify, long_on, state
-from tests.small import rows, small
+from tests.helpers import array, assert_identical, long_on, state
+from tests.models import classify, rows, small
 
 pytestmark = long_on("jax")
 

@@ -8,8 +8,8 @@ import pytest
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.conftest import classify
-from tests.small import ASCENTS, DESCENTS, SCHEDULES, rows, small
+from tests.models import classify, rows, small
+from tests.rules import ASCENTS, DESCENTS, SCHEDULES
 
 SIX = ["rho", "m", "ascent", "descent", "schedule", "second_order"]
 

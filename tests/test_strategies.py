@@ -8,7 +8,9 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import assert_identical, assert_like_plain, classify, long_if_eager
+from tests.helpers import assert_identical, long_if_eager
+from tests.models import classify
+from tests.plain import assert_like_plain
 from tests.replicas import BATCH, DATA, fit, mirrored, network, trainable
 
 tf = pytest.importorskip("tensorflow")

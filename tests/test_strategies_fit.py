@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import keras_sam
-from tests.conftest import BACKEND, assert_identical, assert_like_plain, classify
+from tests.helpers import BACKEND, assert_identical
+from tests.models import classify
+from tests.plain import assert_like_plain
 from tests.replicas import BATCH, DATA, fit, mirrored, network, trainable
 
 tf = pytest.importorskip("tensorflow")
@@ -105,7 +107,7 @@ import socket
 import tensorflow as tf
 
 import keras_sam
-from tests.conftest import classify, random_images
+from tests.models import classify, random_images
 from tests.replicas import network
 
 sockets = [socket.create_server(("localhost", 0)) for _ in range(2)]

@@ -9,8 +9,8 @@ from keras import layers
 
 import keras_sam
 from keras_sam import schedules
-from tests.conftest import BACKEND, array, assert_identical, classify, state
-from tests.small import rows
+from tests.helpers import BACKEND, array, assert_identical, state
+from tests.models import classify, rows
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own")

@@ -8,15 +8,9 @@ import pytest
 from keras import layers
 
 import keras_sam
-from tests.conftest import (
-    BACKEND,
-    array,
-    assert_identical,
-    assert_like_plain,
-    classify,
-    state,
-)
-from tests.small import rows
+from tests.helpers import BACKEND, array, assert_identical, state
+from tests.models import classify, rows
+from tests.plain import assert_like_plain
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own")

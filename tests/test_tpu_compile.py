@@ -9,7 +9,7 @@ from keras import layers
 
 import keras_sam
 
-from .conftest import only_on
+from .helpers import only_on
 from .tpu import compile_for_tpu
 
 tf = pytest.importorskip("tensorflow")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import only_on
+from tests.helpers import only_on
 
 pytestmark = [
     pytest.mark.tpu,

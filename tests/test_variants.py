@@ -7,9 +7,10 @@ import pytest
 import keras_sam
 from keras_sam import ascents, descents, schedules
 from tests import by_hand
-from tests.by_hand import RHO
-from tests.conftest import MODES, array, long_if_eager
-from tests.test_step import RATE, Normalized, data, network
+from tests.by_hand import RHO, flat
+from tests.helpers import MODES, array, long_if_eager
+from tests.regression import RATE, Normalized, data, network
+from tests.rules import ASCENTS, DESCENTS, SCHEDULES
 
 pytestmark = pytest.mark.usefixtures("float64")
 INF = float("inf")
@@ -21,10 +22,6 @@ STEPS = 5
 def split(flat):
     ends = np.cumsum([np.prod(shape) for shape in SHAPES])
     return [v.reshape(s) for v, s in zip(np.split(flat, ends[:-1]), SHAPES)]
-
-
-def flat(tensors):
-    return np.concatenate([np.ravel(array(t)) for t in tensors])
 
 
 def batches():
@@ -107,6 +104,16 @@ VARIANTS = {
         by_hand.fraction(slice(0, 3)),
     ),
 }
+
+
+def test_each_rule_is_by_hand():
+    """The plainest are in `test_step`, and directions by no rule in `test_ascents`."""
+    rules = [rule for settings, _ in VARIANTS.values() for rule in settings.values()]
+    elsewhere = {ascents.RandomDirection, descents.Perturbed, schedules.Schedule}
+    everything = [*ASCENTS.values(), *DESCENTS.values(), *SCHEDULES.values()]
+    assert {type(rule) for rule in rules} | elsewhere == {
+        type(make()) for make in everything
+    }
 
 
 @pytest.mark.parametrize("mode", long_if_eager(MODES))

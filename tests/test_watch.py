@@ -8,8 +8,8 @@ import pytest
 
 import keras_sam
 from keras_sam import schedules
-from tests.conftest import classify, long_on
-from tests.small import rows, small
+from tests.helpers import long_on
+from tests.models import classify, rows, small
 
 pytestmark = long_on("jax")
 

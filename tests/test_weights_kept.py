@@ -6,8 +6,9 @@ import pytest
 from keras import layers, ops
 
 import keras_sam
-from tests.conftest import assert_identical, classify, cnn, state
-from tests.test_defects import data, linear
+from tests.helpers import assert_identical, state
+from tests.linear import data, linear
+from tests.models import classify, cnn
 
 
 def test_weights_do_not_drift():

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_sam
-from tests.conftest import classify, random_images
+from tests.models import classify, random_images
 from tests.replicas import BATCH, network
 
 STRATEGY = tf.distribute.MultiWorkerMirroredStrategy()

@@ -38,7 +38,7 @@ class Draws:
     def __init__(self, private):
         self.private = private
         self.kept = None
-        self.own = {}
+        self.copies = {}
 
     @contextlib.contextmanager
     def for_a_pass(self):
@@ -80,13 +80,13 @@ class Draws:
         shared = getattr(function, "__self__", None)
         if not isinstance(shared, (random.Random, np.random.RandomState)):
             return function
-        if id(shared) not in self.own:
-            own = self.own[id(shared)] = type(shared)()
+        if id(shared) not in self.copies:
+            own = self.copies[id(shared)] = type(shared)()
             if isinstance(own, random.Random):
                 own.setstate(shared.getstate())
             else:
                 own.set_state(shared.get_state())
-        return getattr(self.own[id(shared)], function.__name__)
+        return getattr(self.copies[id(shared)], function.__name__)
 
 
 def check_same(expected, received):

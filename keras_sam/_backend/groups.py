@@ -5,23 +5,23 @@ import math
 import keras
 
 
-def fold(part, start, data, m, memory, memories=1):
+def fold(take_group, start, data, m, memory, memories=1):
     """Runs a function over groups of m successive rows, of which the last may be short.
 
     Compiled, the program does not grow with the number of groups.
 
     Args:
-        part: Callable `(rows, carried, memory) -> (terms, carried, outputs, memory)`. All
-            but memory are nested structures of tensors. What is carried goes from
-            one group to the next; the first call of `part` gets `None` for it. Each group
-            is given the memory before the step, and gives a list of tensors alike.
+        take_group: Callable from `(rows, carried, memory)` to `(terms, carried, outputs,
+            memory)`. All but memory are nested structures of tensors. What is carried goes
+            from one group to the next; the first call gets `None` for it. Each group is
+            given the memory before the step, and gives a list of tensors alike.
         start: Callable that gives what the first group starts from. It can be called once
             a group has run.
         data: Nested structure of tensors with the same number of rows, and `None`.
         m: Integer `> 0`.
         memory: List of tensors of which each replica has its own.
         memories: Integer. If it is above 1, the number of replicas' memories that an axis
-            of these tensors has, before the others. `part` is given one replica's.
+            of these tensors has, before the others. `take_group` is given one replica's.
 
     Returns:
         The terms' means over all rows, what the last group carries on, the outputs' rows in
@@ -30,7 +30,7 @@ def fold(part, start, data, m, memory, memories=1):
     n = rows_of(data)
     sums, carried, outputs = None, None, []
     for first in range(0, n, m):
-        terms, carried, y_pred, after = part(_rows(data, first, m), carried, memory)
+        terms, carried, y_pred, after = take_group(_rows(data, first, m), carried, memory)
         terms = terms, after
         if first + m > n:
             terms = _times(terms, (n - first) / m)

@@ -44,7 +44,7 @@ class MemoryVariables(Saveable):
             count: Integer, the number of replicas with a memory each whose examples are
                 in one call of the step.
             owners: Dict that says what the tensors are of.
-            tensors: Dict of lists of tensors, by part.
+            tensors: Dict of lists of tensors, by rule.
         """
         self.count, self.owners = count, owners
         self.variables = {
@@ -57,7 +57,7 @@ class MemoryVariables(Saveable):
         if difference:
             warnings.warn(
                 "What the ascent and the schedule remembered in the file is of other "
-                f"weights, or of other parts: they begin anew. {difference}",
+                f"weights, or of other rules: they begin anew. {difference}",
                 stacklevel=2,
             )
         else:
@@ -91,7 +91,7 @@ class MemoryVariables(Saveable):
         if difference:
             raise ValueError(
                 "What the ascent and the schedule remembered in the file is of other "
-                "weights, or of other parts. To load the rest, use "
+                "weights, or of other rules. To load the rest, use "
                 f"`model.load_weights(path, skip_mismatch=True)`. {difference}"
             )
         if self.all and expected and self.owners == expected[0]:

@@ -8,11 +8,11 @@ OWNERS = "owners"
 
 
 class Remembered:
-    """Arrays of what the parts of a step remember.
+    """Arrays of what the rules of a step remember.
 
     Args:
-        owners: Dict that says by part what they are of, for the parts that remember
-            something: the `"class"` of the part as Keras registers it, and the numbers of
+        owners: Dict that says by rule what they are of, for the rules that remember
+            something: the `"class"` of the rule as Keras registers it, and the numbers of
             the `"weights"` that it saw, among the model's. `None` where a file does not
             say, as those of version 0.1.0 do not.
         values: List of arrays, with an axis of replicas before the others.
@@ -44,18 +44,18 @@ class Remembered:
 
         Args:
             owners: Dict as of the constructor.
-            tensors: Dict of lists of tensors without the axis of replicas, by part.
+            tensors: Dict of lists of tensors without the axis of replicas, by rule.
         """
         if self.owners is not None and self.owners != owners:
             theirs, ours = (
-                {part: owner["class"] for part, owner in each.items()}
+                {rule: owner["class"] for rule, owner in each.items()}
                 for each in (self.owners, owners)
             )
             if theirs != ours:
                 return f"Received: {theirs}, expected: {ours}"
-            return "Received: the same parts, with other weights to train or to perturb"
+            return "Received: the same rules, with other weights to train or to perturb"
         theirs = [np.shape(value)[1:] for value in self.values]
-        ours = [tuple(tensor.shape) for part in tensors.values() for tensor in part]
+        ours = [tuple(tensor.shape) for rule in tensors.values() for tensor in rule]
         if theirs == ours:
             return None
         different = [pair for pair in zip(theirs, ours) if pair[0] != pair[1]]

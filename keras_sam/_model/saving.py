@@ -61,7 +61,7 @@ class Saved:
 
 
 def _check_registered(config):
-    """Keras saves a part of any class, and loads those that it finds by their name."""
+    """Keras saves a rule of any class, and loads those that it finds by their name."""
     unknown = sorted(set(_unregistered(config)))
     if unknown:
         warnings.warn(
@@ -91,7 +91,7 @@ def _check_format():
     if saving.is_legacy():
         warnings.warn(
             "Of an `.h5` file, Keras's legacy format, a sharpness-aware model loads with "
-            "`custom_objects` alone, and without the seeds and what its parts remember. "
+            "`custom_objects` alone, and without the seeds and what its rules remember. "
             'Use `model.save("model.keras")`, or `model.save_weights("its.weights.h5")` '
             "for a plain model to load.",
             stacklevel=2,

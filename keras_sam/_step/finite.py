@@ -41,7 +41,7 @@ def usable(perturbed, clean, indices, optimizer):
 
 
 def or_infinite(finite, sharpness):
-    """The sharpness that is shown: infinite where nothing of a pass could be used."""
+    """The sharpness for the logs: infinite where nothing of a pass could be used."""
     return ops.where(finite, sharpness, ops.full_like(sharpness, math.inf))
 
 

@@ -68,7 +68,7 @@ def step_over_groups(take_step, data, m, owned, memory, memories):
     _check_rows([t.shape for t in keras.tree.flatten(data) if t is not None])
     groups = _Groups(take_step, owned, memory)
     return groups.step(
-        *_backend.fold(groups.part, groups.start, data, m, memory.per_replica, memories)
+        *_backend.fold(groups.take, groups.start, data, m, memory.per_replica, memories)
     )
 
 
@@ -81,7 +81,7 @@ class _Groups:
         self.memory = memory
         self.first = None
 
-    def part(self, rows, carried, per_replica):
+    def take(self, rows, carried, per_replica):
         """One group, in the form that `_backend.fold` asks for."""
         given, common = [], self.memory.common
         if carried is not None:

@@ -11,9 +11,6 @@ An ascent that does without g remembers s instead, in `descend`. Nothing is kept
 these to the next but what it returns.
 """
 
-from keras import ops
-
-from keras_sam import _backend
 from keras_sam._step.branch import branch
 from keras_sam._step.finite import usable
 from keras_sam._step.rule_checks import check_memory, check_tensors
@@ -23,14 +20,8 @@ from keras_sam.descents import Perturbed
 class Rules:
     """The ascent, the descent and the schedule in one step.
 
-    They are given dense gradients of the loss, zeros where there is none, of the weights
-    that are theirs: the ascent of those that it perturbs, the others of all that are
-    trained. The gradients of a pass are multiplied by loss scaling and divided by the
-    number of replicas: both are undone for the rules, and done again to what a descent
-    returns, since the optimizer expects them.
-
-    In float8 training some variables get their next value in place of a gradient. They are
-    not trained in this sense, and that value is passed on unchanged.
+    The ascent is given the gradients of the loss of the weights that it perturbs, the
+    others those of all that are trained.
 
     Args:
         settings: The model's `Settings`.
@@ -39,44 +30,27 @@ class Rules:
         optimizer: The model's optimizer.
         variables: List of Keras variables.
         perturbed: List of those of them that the ascent perturbs.
-        scale: Scalar. The gradients of a pass are those of the loss times this.
-        average: Callable from a list of tensors to their mean over the neighbours (the
-            replicas that share a perturbation), or `None` where there are none.
+        gradients: The `Gradients` of these variables.
 
     Attributes:
         stays_at_w: Bool. Whether rho is 0 and was when the step was compiled, which then is
             the plain step: TensorFlow's graph optimizer would see the difference.
     """
 
-    def __init__(
-        self, settings, rho, time, optimizer, variables, perturbed, scale, average
-    ):
+    def __init__(self, settings, rho, time, optimizer, variables, perturbed, gradients):
         self.ascent, self.descent = settings.ascent, settings.descent
         self.schedule, self.second_order = settings.schedule, settings.second_order
         self.stays_at_w = settings.rho_is_zero
         self.rho, self.time = rho, time
         self.optimizer, self.variables = optimizer, variables
-        indexed = list(enumerate(variables))
-        self.trained = [i for i, v in indexed if not v.overwrite_with_gradient]
         perturbed = set(map(id, perturbed))
-        self.perturbed = [i for i, v in indexed if id(v) in perturbed]
-        self.scale, self.average = scale, average
+        self.perturbed = [i for i, v in enumerate(variables) if id(v) in perturbed]
+        self.gradients, self.trained = gradients, gradients.trained
 
     @property
     def needs_gradient(self):
         rules = self.ascent, self.descent, self.schedule
         return any(rule.needs_gradient for rule in rules)
-
-    def shared(self, gradients):
-        """The gradients that the neighbours have in common: the mean of theirs."""
-        if self.average is None:
-            return gradients
-        gradients = list(gradients)
-        present = [i for i in self.trained if gradients[i] is not None]
-        means = self.average([_backend.dense(gradients[i]) for i in present])
-        for i, mean in zip(present, means):
-            gradients[i] = mean
-        return gradients
 
     def remember(self, gradients, memory):
         """The memory after the ascent has seen the gradients at w, if it needs them."""
@@ -87,11 +61,11 @@ class Rules:
     def decide(self, gradients, memory):
         """Whether this step climbs, and the memory after the schedule has decided that."""
         if self.schedule.needs_gradient:
-            gradients = self._of_loss(gradients, self.trained)
+            gradients = self.gradients.of_loss(gradients, self.trained)
         climbs, after = self.schedule.climbs(self.time, gradients, memory.schedule)
         check_memory(self.schedule, "climbs", after, memory.schedule)
         inside = self.ascent.steps > 1 or self.second_order
-        if inside and self.average is not None and not isinstance(climbs, bool):
+        if inside and self.gradients.average is not None and not isinstance(climbs, bool):
             raise ValueError(
                 "Replicas that share a perturbation cannot meet on some steps only, as "
                 "`steps` above 1 and `second_order` would have them do with a schedule. "
@@ -117,7 +91,7 @@ class Rules:
         perturbation = self._climb(ours, gradients, seen)
         moved = self._moved(weights, perturbation, gradients)
         for _ in range(self.ascent.steps - 1):
-            there = self.shared(evaluate(moved).gradients)
+            there = self.gradients.over_neighbours(evaluate(moved).gradients)
             step = self._climb(ours, there, self.remember(there, memory))
             further = [e + d for e, d in zip(perturbation, step)]
             perturbation = self.ascent.project(further, self.rho)
@@ -132,22 +106,17 @@ class Rules:
             return perturbed.gradients, None
         return usable(perturbed, clean, self.trained, self.optimizer)
 
-    def keep_overwrites(self, gradients, clean):
-        """With the clean pass's value for variables that are overwritten, not trained."""
-        trained = set(self.trained)
-        return [g if i in trained else c for i, (g, c) in enumerate(zip(gradients, clean))]
-
     def descend(self, climbs, gradients, perturbed, memory):
         """The gradients for the optimizer, and the memory at the end of the step."""
         reads_all = not isinstance(self.descent, Perturbed) or self.schedule.reuses
         if reads_all or not self.ascent.needs_gradient:
-            perturbed = self.shared(perturbed)
+            perturbed = self.gradients.over_neighbours(perturbed)
         if not self.ascent.needs_gradient:
             memory = self._remembered(perturbed, memory)
         if not reads_all:
             return perturbed, memory
-        s = self._of_loss(perturbed, self.trained)
-        g = None if gradients is None else self._of_loss(gradients, self.trained)
+        s = self.gradients.of_loss(perturbed, self.trained)
+        g = None if gradients is None else self.gradients.of_loss(gradients, self.trained)
         trained = [self.variables[i] for i in self.trained]
 
         def climbed():
@@ -163,14 +132,13 @@ class Rules:
             return update, memory.schedule
 
         update, after = branch(climbs, climbed, stayed)
-        update = dict(zip(self.trained, self._times(update, self.scale)))
-        update = [p if p is None else update.get(i, p) for i, p in enumerate(perturbed)]
+        update = self.gradients.for_optimizer(update, perturbed)
         return update, memory.after(schedule=after)
 
     def _climb(self, weights, gradients, memory):
         """The perturbation of radius rho by these gradients, which are in the memory."""
         if self.ascent.needs_gradient:
-            gradients = self._of_loss(gradients, self.perturbed)
+            gradients = self.gradients.of_loss(gradients, self.perturbed)
         else:
             gradients = None
         direction = self.ascent.direction(gradients, memory.ascent)
@@ -184,26 +152,10 @@ class Rules:
         check_tensors(self.ascent, method, tensors, perturbed)
 
     def _remembered(self, gradients, memory):
-        gradients = self._of_loss(gradients, self.perturbed)
+        gradients = self.gradients.of_loss(gradients, self.perturbed)
         after = self.ascent.remember(gradients, memory.ascent)
         check_memory(self.ascent, "remember", after, memory.ascent)
         return memory.after(ascent=after)
-
-    def _of_loss(self, gradients, indices):
-        """The gradients of the loss itself, of the weights with these indices."""
-        dense = [
-            ops.zeros(self.variables[i].shape, self.variables[i].dtype)
-            if gradients[i] is None
-            else _backend.dense(gradients[i])
-            for i in indices
-        ]
-        return self._times(dense, 1 / self.scale)
-
-    def _times(self, tensors, factor):
-        """Where nothing scales, nothing is computed: `factor` is then Python's 1.0."""
-        if isinstance(factor, float) and factor == 1:
-            return tensors
-        return _backend.scaled(tensors, factor)
 
     def _moved(self, weights, perturbation, gradients):
         moved = list(weights)

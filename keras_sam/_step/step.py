@@ -84,7 +84,7 @@ def sharpness_aware_step(
 
 def _clean_pass_kept(evaluate, weights, rules, memory):
     clean = evaluate(weights)
-    g = rules.shared(clean.gradients)
+    g = rules.gradients.over_neighbours(clean.gradients)
     seen = rules.remember(g, memory)
     climbs, seen = rules.decide(g, seen)
 
@@ -93,7 +93,7 @@ def _clean_pass_kept(evaluate, weights, rules, memory):
         perturbed = _evaluate_at(evaluate, weights, at, rules)
         _check_alike(clean.gradients, perturbed.gradients)
         gradients, finite = rules.usable(perturbed, clean.gradients)
-        gradients = rules.keep_overwrites(gradients, clean.gradients)
+        gradients = rules.gradients.keep_overwrites(gradients, clean.gradients)
         return perturbed.loss - clean.loss, gradients, finite
 
     def stay():
@@ -109,7 +109,7 @@ def _clean_pass_kept(evaluate, weights, rules, memory):
 def _perturbed_pass_kept(evaluate, weights, rules, memory, given, evaluate_fraction):
     g, seen = None, memory
     if rules.needs_gradient:
-        g = rules.shared(evaluate_fraction(weights).gradients)
+        g = rules.gradients.over_neighbours(evaluate_fraction(weights).gradients)
         seen = rules.remember(g, memory)
     climbs, seen = rules.decide(g, seen)
     perturb = _perturbation(evaluate_fraction or evaluate, g, seen, memory, rules)
@@ -136,7 +136,7 @@ def _perturbation(evaluate, g, seen, memory, rules):
     def at(weights):
         if not rules.second_order or g is None:
             return rules.perturb(weights, g, seen, memory, evaluate)
-        here = rules.shared(evaluate(weights).gradients)
+        here = rules.gradients.over_neighbours(evaluate(weights).gradients)
         return rules.perturb(weights, here, rules.remember(here, memory), memory, evaluate)
 
     return at

@@ -9,6 +9,7 @@ import keras
 from keras_sam import _backend
 from keras_sam._backend import keras_trainer
 from keras_sam._step.geometry import divide
+from keras_sam._step.gradients import Gradients
 from keras_sam._step.group_checks import check_groups, check_masks
 from keras_sam._step.groups import step_over_groups
 from keras_sam._step.rules import Rules
@@ -90,6 +91,10 @@ def _take_step(model, variables, state, geometry, rows, given, memory):
         draws = state.randomness.draws(private)
         return _evaluation(model, rows, variables, state, draws, given)
 
+    average = None
+    if geometry.neighbours > geometry.shards:
+        average = functools.partial(_backend.average, count=geometry.neighbours)
+    gradients = Gradients(variables, keras_trainer.gradient_scale(model), average)
     rules = Rules(
         state.settings,
         state.radius(model.optimizer),
@@ -97,10 +102,7 @@ def _take_step(model, variables, state, geometry, rows, given, memory):
         model.optimizer,
         variables,
         state.perturbed,
-        keras_trainer.gradient_scale(model),
-        functools.partial(_backend.average, count=geometry.neighbours)
-        if geometry.neighbours > geometry.shards
-        else None,
+        gradients,
     )
     some = None
     fraction = state.settings.schedule.fraction

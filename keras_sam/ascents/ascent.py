@@ -17,7 +17,7 @@ class Ascent:
     A variant overrides `__call__`, where it perturbs otherwise, or `direction`, where
     another way leads up. One that remembers gives the tensors to begin with in `init`,
     and their new values in `remember`: it assigns nothing itself. What it remembers is
-    saved and resumed with the model, and is each replica's own.
+    saved and resumed with the model, and is kept per replica.
 
     All lists of tensors are parallel to the weights that are perturbed. A weight without
     a gradient has one of zeros.
@@ -30,7 +30,7 @@ class Ascent:
 
     Attributes:
         needs_gradient: Bool. Whether the perturbation depends on this step's gradient. If
-            no part of the step does, it takes one pass, at w + eps.
+            no rule of the step does, the step takes one pass, at w + eps.
         steps: Integer `> 0`, the number of gradients that a perturbation takes. After each
             but the first, `project` brings it back to the ball.
 
@@ -97,7 +97,7 @@ class Ascent:
         return steepest(gradients, rho)
 
     def project(self, perturbation, rho):
-        """Back to the ball of radius rho, after another of several `steps`."""
+        """Brings a perturbation back to the ball of radius rho, between two `steps`."""
         length = norm(perturbation)
         rho = ops.cast(rho, length.dtype)
         length = ops.where(length > rho, rho, length)

@@ -21,7 +21,7 @@ class _Average(Ascent):
 
 @keras.saving.register_keras_serializable("keras_sam")
 class Friendly(_Average):
-    """Friendly SAM: up the part of the gradient that is this batch's own.
+    """Friendly SAM: along the part of the gradient specific to this batch.
 
         m   = lambda * m + (1 - lambda) * g
         d   = g - sigma * m
@@ -68,7 +68,7 @@ class Friendly(_Average):
 
 @keras.saving.register_keras_serializable("keras_sam")
 class Averaged(_Average):
-    """VaSSO: up an average of the gradients, which varies less than they do.
+    """VaSSO: along an average of the gradients, which varies less than they do.
 
         d   = (1 - theta) * d + theta * g
         eps = rho * d / ||d||_2

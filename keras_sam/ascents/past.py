@@ -17,7 +17,7 @@ class _Past(Ascent):
 
 @keras.saving.register_keras_serializable("keras_sam")
 class LastStep(_Past):
-    """Up the gradient that the step before has found, at its perturbed weights.
+    """Along the gradient that the step before has found, at its perturbed weights.
 
         eps_t = rho * g_(t-1) / ||g_(t-1)||_2
 
@@ -55,7 +55,7 @@ class Momentum(_Past):
 
     Its cost is that of plain training. The only pass is that at w + eps: loss, metrics
     and batch-norm statistics are of there, and the logs have no `sharpness`. The first
-    step is a plain one. The buffer is this ascent's own, so that it goes with every
+    step is a plain one. The ascent has a buffer of its own, so that it goes with every
     optimizer, and is kept per replica.
 
     Args:

@@ -46,12 +46,13 @@ class RandomDirection(Ascent):
         return [self.generator.state.value + 0]
 
     def remember(self, gradients, memory):
-        """Past the numbers that this step draws."""
+        """Advances the seed past this step's draws."""
         (seed,) = memory
         return [seed + ops.convert_to_tensor([0, len(gradients)], seed.dtype)]
 
     def direction(self, gradients, memory):
         (seed,) = memory
+        # A prime, so that replicas with neighbouring seeds do not draw alike.
         offset = ops.convert_to_tensor(_backend.replica_index(), seed.dtype) * 7919
         seed = seed + ops.stack([offset, ops.zeros_like(offset)])
         with keras.StatelessScope([(self.generator.state, seed)]):

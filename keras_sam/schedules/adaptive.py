@@ -1,4 +1,4 @@
-"""Climbing where the gradient is large for the time being."""
+"""Climbing where the gradient is large compared with recent steps."""
 
 import keras
 from keras import ops

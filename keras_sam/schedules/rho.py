@@ -50,8 +50,8 @@ class RhoByLearningRate:
 
     def __call__(self, learning_rate):
         """The radius at a learning rate, a scalar of its dtype."""
-        part = (learning_rate - self.lr_min) / (self.lr_max - self.lr_min)
-        rho = self.rho_min + (self.rho_max - self.rho_min) * part
+        ratio = (learning_rate - self.lr_min) / (self.lr_max - self.lr_min)
+        rho = self.rho_min + (self.rho_max - self.rho_min) * ratio
         # Below `lr_min`, in a warm-up.
         return ops.where(rho < 0, ops.zeros_like(rho), rho)
 

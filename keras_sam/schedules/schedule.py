@@ -23,10 +23,10 @@ class Time(NamedTuple):
 
 @keras.saving.register_keras_serializable("keras_sam")
 class Schedule:
-    """On which steps to climb: base class, and on all of them.
+    """Base class of the schedules; by itself, climbs on every step.
 
     A variant overrides `climbs`. One that remembers gives the tensors to begin with in
-    `init`. What it remembers is saved and resumed with the model, and each replica's own.
+    `init`. What it remembers is saved and resumed with the model, per replica.
 
     A step that does not climb is a plain step, and costs one pass.
 
@@ -130,12 +130,12 @@ class Between(Schedule):
 
 @keras.saving.register_keras_serializable("keras_sam")
 class Fraction(Schedule):
-    """Climbs on every step, by the gradient of a part of the batch.
+    """Climbs on every step, by the gradient of a fraction of the batch.
 
     The gradient of a quarter of the examples costs a quarter of a pass. The only pass on
     the whole batch is that at w + eps: loss, metrics and batch-norm statistics are of
-    there, and the logs have no `sharpness`. The part is the batch's first rows, of which a
-    shuffled batch has none in particular.
+    there, and the logs have no `sharpness`. The fraction is the batch's first rows: in
+    a shuffled batch, a random sample.
 
     Args:
         fraction: Float in `(0, 1]`. Defaults to `0.25`.

@@ -11,24 +11,28 @@ from jax.experimental import sparse
 from keras_sam._backend.groups import rows_of
 
 
-def scan(part, start, data, m, memory, carried=None):
+def scan(take_group, start, data, m, memory, carried=None):
     """As `fold`, from what may be carried on. The short group is not in the loop."""
     n = rows_of(data)
     if m >= n:
-        return part(data, carried, memory)
+        return take_group(data, carried, memory)
     count, rest = divmod(n, m)
     if rest:
-        *terms, carried, last = _ordered(part(rows(data, count * m, rest), carried, memory))
+        *terms, carried, last = _ordered(
+            take_group(rows(data, count * m, rest), carried, memory)
+        )
         sums = jax.tree.map(lambda t: t * (rest / m), terms)
     else:
-        first = jax.eval_shape(lambda: part(rows(data, 0, m), carried, memory))
+        first = jax.eval_shape(lambda: take_group(rows(data, 0, m), carried, memory))
         *terms, _, _ = _ordered(first)
         sums = jax.tree.map(lambda t: jnp.zeros(t.shape, t.dtype), terms)
         carried = start() if carried is None else carried
 
     def body(carry, i):
         sums, carried = carry
-        *terms, carried, outputs = _ordered(part(rows(data, i * m, m), carried, memory))
+        *terms, carried, outputs = _ordered(
+            take_group(rows(data, i * m, m), carried, memory)
+        )
         return (jax.tree.map(jnp.add, sums, terms), carried), outputs
 
     (sums, carried), outputs = lax.scan(body, (sums, carried), jnp.arange(count))
@@ -52,7 +56,7 @@ def head(data, fraction):
 def rows(data, first, size):
     """Rows of each tensor, from one that may be known only when the step runs."""
 
-    def part(tensor):
+    def cut(tensor):
         if tensor is None:
             return None
         if isinstance(tensor, sparse.BCOO):
@@ -62,4 +66,4 @@ def rows(data, first, size):
             )
         return lax.dynamic_slice_in_dim(tensor, first, size)
 
-    return keras.tree.map_structure(part, data)
+    return keras.tree.map_structure(cut, data)

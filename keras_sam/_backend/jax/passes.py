@@ -13,16 +13,16 @@ from keras_sam._backend.jax.scope import InnerScope
 def train_step(step):
     @functools.wraps(step)
     def stateless(model, state, data):
-        parts = (
+        kinds = (
             model.trainable_variables,
             model.non_trainable_variables,
             model.optimizer.variables,
             model.metrics_variables,
         )
-        pairs = [pair for part, values in zip(parts, state) for pair in zip(part, values)]
+        pairs = [pair for kind, values in zip(kinds, state) for pair in zip(kind, values)]
         with keras.StatelessScope(pairs) as scope:
             logs = step(model, data)
-        return logs, tuple([scope.get_current_value(v) for v in part] for part in parts)
+        return logs, tuple([scope.get_current_value(v) for v in kind] for kind in kinds)
 
     return stateless
 

@@ -16,7 +16,7 @@ from keras_sam._backend.jax.memory import regrouped
 
 
 def shards(model=None):
-    """The number of parts along the batch axis of the current distribution."""
+    """The number of shards along the batch axis of the current distribution."""
     distribution = keras.distribution.distribution()
     if distribution is None:
         return 1
@@ -24,16 +24,16 @@ def shards(model=None):
     return mesh.shape[mesh.axis_names.index(distribution.batch_dim_name)]
 
 
-def fold(part, start, data, m, memory, memories=1):
+def fold(take_group, start, data, m, memory, memories=1):
     """The groups of one replica in turn, those of different replicas side by side."""
     parallel = min(shards(), rows_of(data) // m)
     if parallel > 1:
-        return _side_by_side(part, start, data, m, memory, memories, parallel)
+        return _side_by_side(take_group, start, data, m, memory, memories, parallel)
     traced = any(isinstance(t, jax.core.Tracer) for t in keras.tree.flatten(data))
-    return (scan if traced else groups.fold)(part, start, data, m, memory)
+    return (scan if traced else groups.fold)(take_group, start, data, m, memory)
 
 
-def _side_by_side(part, start, data, m, memory, memories, parallel):
+def _side_by_side(take_group, start, data, m, memory, memories, parallel):
     """`shard_map` over the batch axis; XLA partitions the others.
 
     With m above a replica's batch, the replicas of a group are one such other axis.
@@ -43,14 +43,14 @@ def _side_by_side(part, start, data, m, memory, memories, parallel):
     # split along the batch axis.
     mapping = get_stateless_scope().state_mapping
     values = {k: v for k, v in mapping.items() if not any(v is t for t in memory)}
-    own = [t if memories > 1 else t[jnp.newaxis] for t in memory]
-    own = [regrouped(t, parallel) for t in own]
+    per_replica = [t if memories > 1 else t[jnp.newaxis] for t in memory]
+    per_replica = [regrouped(t, parallel) for t in per_replica]
 
-    def replica(values, own, data):
-        memory = [t[0] for t in own]
+    def replica(values, per_replica, data):
+        memory = [t[0] for t in per_replica]
         with keras.StatelessScope() as scope, _without(mesh, axis):
             scope.state_mapping = values
-            *rest, memory = _replica(part, start, data, m, memory, axis, parallel)
+            *rest, memory = _replica(take_group, start, data, m, memory, axis, parallel)
         return *rest, [t[jnp.newaxis] for t in memory]
 
     common, split = PartitionSpec(), PartitionSpec(axis)
@@ -62,19 +62,19 @@ def _side_by_side(part, start, data, m, memory, memories, parallel):
         axis_names={axis},
         check_vma=False,
     )
-    *rest, own = jax.jit(run)(values, own, data)
-    own = [regrouped(t, memories) for t in own]
-    return *rest, [t if memories > 1 else t[0] for t in own]
+    *rest, per_replica = jax.jit(run)(values, per_replica, data)
+    per_replica = [regrouped(t, memories) for t in per_replica]
+    return *rest, [t if memories > 1 else t[0] for t in per_replica]
 
 
-def _replica(part, start, data, m, memory, axis, parallel):
+def _replica(take_group, start, data, m, memory, axis, parallel):
     """One replica's groups, begun in the state that they would have if all groups ran one
     after the other.
 
     So replica r draws the masks that its groups would draw on one device. State that
     counts, as seeds do, moves alike in each group; what is floating adds up (metrics do).
     """
-    terms, after, outputs, last = part(rows(data, 0, m), None, memory)
+    terms, after, outputs, last = take_group(rows(data, 0, m), None, memory)
     before = start()
     groups = -(-rows_of(data) // m)
     skipped = groups * lax.axis_index(axis)
@@ -87,7 +87,7 @@ def _replica(part, start, data, m, memory, axis, parallel):
     begun = jax.tree.map(begin, before, after)
     if groups > 1 or any(map(_counts, jax.tree.leaves(before))):
         # Of the call above only the counts are used: the compiler drops the rest.
-        terms, after, outputs, last = scan(part, start, data, m, memory, begun)
+        terms, after, outputs, last = scan(take_group, start, data, m, memory, begun)
     moved = jax.tree.map(
         lambda s, a: a - s if _counts(a) or _adds_up(a) else a, begun, after
     )
@@ -126,7 +126,7 @@ def _mesh(parallel):
 
 
 def _check_that_xla_splits(replicas, groups):
-    """Before JAX 0.10, Shardy ends the process at a map over a part of an axis."""
+    """Before JAX 0.10, Shardy ends the process at a map over some of an axis."""
     if jax.__version_info__ >= (0, 10) or not jax.config.jax_use_shardy_partitioner:
         return
     raise ValueError(

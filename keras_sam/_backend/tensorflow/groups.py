@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_sam._backend import keras_trainer
 
 
-def fold(part, start, data, m, memory, memories=1):
+def fold(take_group, start, data, m, memory, memories=1):
     """Runs one group outside of the loop, to see what the loop has to carry.
 
     Where m does not divide the batch it is the last group, so that all shapes in the loop
@@ -19,14 +19,14 @@ def fold(part, start, data, m, memory, memories=1):
     n = _batch_size(data)
     count, size, even = _division(n, m)
     indices = count * m * (1 - even) + tf.range(size)
-    terms, carried, outputs, after = part(_rows(data, indices), None, memory)
+    terms, carried, outputs, after = take_group(_rows(data, indices), None, memory)
     full = m if isinstance(n, int) else tf.minimum(m, n)
     sums = tf.nest.map_structure(lambda t: _times(_term(t), size, full), (terms, after))
     joined = [_put(_empty(y, n), indices, y) for y in keras.tree.flatten(outputs)]
 
     def body(i, sums, carried, joined):
         indices = m * even + m * i + tf.range(m)
-        terms, carried, outputs, after = part(_rows(data, indices), carried, memory)
+        terms, carried, outputs, after = take_group(_rows(data, indices), carried, memory)
         sums = tf.nest.map_structure(lambda s, t: s + _term(t), sums, (terms, after))
         outputs = keras.tree.flatten(outputs)
         joined = [_put(j, indices, y) for j, y in zip(joined, outputs)]
@@ -95,8 +95,8 @@ def _term(tensor):
 def _times(tensor, size, whole):
     """The tensor times size / whole, a quotient in float32 or better."""
     dtype = tf.as_dtype(keras.backend.result_type(tensor.dtype, "float32"))
-    part = tf.cast(size, dtype) / tf.cast(whole, dtype)
-    return tensor * tf.cast(part, tensor.dtype)
+    quotient = tf.cast(size, dtype) / tf.cast(whole, dtype)
+    return tensor * tf.cast(quotient, tensor.dtype)
 
 
 def _empty(like, n):

@@ -10,7 +10,7 @@ def replicas(model):
 
 
 def average(tensors, count):
-    """TensorFlow has no public mean over a part of the replicas, only over all of them.
+    """TensorFlow has no public mean over some of the replicas, only over all of them.
 
     So each group of replicas has a turn, in which the others contribute zeros.
     """
@@ -21,8 +21,8 @@ def average(tensors, count):
     group = context.replica_id_in_sync_group // count
     for turn in range(replicas // count):
         mine = tf.equal(group, turn)
-        parts = [tf.where(mine, t / count, tf.zeros_like(t)) for t in tensors]
-        means = context.all_reduce(tf.distribute.ReduceOp.SUM, parts)
+        zeroed = [tf.where(mine, t / count, tf.zeros_like(t)) for t in tensors]
+        means = context.all_reduce(tf.distribute.ReduceOp.SUM, zeroed)
         tensors = [tf.where(mine, mean, t) for mean, t in zip(means, tensors)]
     return tensors
 

@@ -80,13 +80,13 @@ class _Keep(TorchDispatchMode):
         super().__init__()
         self.tensors = tensors
         self.drew = set()
-        self.own = {} if private else None
+        self.copies = {} if private else None
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if not _draws(func, args, kwargs):
             return func(*args, **kwargs)
-        if self.own is None:
+        if self.copies is None:
             result = func(*args, **kwargs)
         else:
             result = self._draw_privately(func, args, kwargs)
@@ -97,10 +97,10 @@ class _Keep(TorchDispatchMode):
 
     def _draw_privately(self, func, args, kwargs):
         device = torch.device(get_device()).type
-        if device not in self.own:
+        if device not in self.copies:
             state = _module(device).get_rng_state()
-            self.own[device] = torch.Generator(device).set_state(state)
-        own = self.own[device]
+            self.copies[device] = torch.Generator(device).set_state(state)
+        own = self.copies[device]
         if func is torch.ops.aten.native_dropout.default:
             x, p, _ = args
             mask = torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - p, generator=own)

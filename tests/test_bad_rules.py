@@ -6,8 +6,9 @@ import pytest
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.conftest import assert_identical, classify
-from tests.small import INF, rows, small
+from tests.helpers import assert_identical
+from tests.models import classify, rows, small
+from tests.rules import INF
 
 # For float32 or int32, in which a step computes, or even for a float.
 HUGE = 10**400

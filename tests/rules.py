@@ -1,7 +1,6 @@
-"""A small model, data for it, and what it may be trained by."""
+"""All ascents, descents and schedules: one list, which `test_rules` holds to be whole."""
 
 import keras
-import numpy as np
 
 from keras_sam import ascents, descents, schedules
 
@@ -33,22 +32,9 @@ SCHEDULES = {
 }
 
 
-def parts(ascent="ball", descent="perturbed", schedule="always"):
+def rules(ascent="ball", descent="perturbed", schedule="always"):
     return {
         "ascent": ASCENTS[ascent](),
         "descent": DESCENTS[descent](),
         "schedule": SCHEDULES[schedule](),
     }
-
-
-def small():
-    inputs = keras.Input((8,))
-    x = keras.layers.Dense(4)(inputs)
-    x = keras.layers.BatchNormalization()(x)
-    x = keras.layers.Dropout(0.3, seed=1)(x)
-    return inputs, keras.layers.Dense(3)(x)
-
-
-def rows(n=24):
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(n, 8)).astype("float32"), rng.integers(0, 3, n)
