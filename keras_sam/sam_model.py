@@ -1,5 +1,7 @@
 """`SAMModel`: a `keras.Model` that trains with sharpness-aware minimization."""
 
+from typing import Literal
+
 import keras
 
 from keras_sam import _backend
@@ -70,7 +72,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
         self,
         *args,
         rho: Radius = 0.05,
-        m: int | str | None = None,
+        m: int | Literal["global"] | None = None,
         ascent: Ascent | None = None,
         descent: Descent | None = None,
         schedule: Schedule | None = None,
@@ -105,7 +107,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
         model: keras.Model,
         *,
         rho: Radius = 0.05,
-        m: int | str | None = None,
+        m: int | Literal["global"] | None = None,
         ascent: Ascent | None = None,
         descent: Descent | None = None,
         schedule: Schedule | None = None,

@@ -1,5 +1,7 @@
 """The mixin that makes a Keras model class sharpness-aware."""
 
+from typing import Literal
+
 import keras
 
 from keras_sam import _backend
@@ -112,7 +114,7 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
         self,
         *args,
         rho: Radius = 0.05,
-        m: int | str | None = None,
+        m: int | Literal["global"] | None = None,
         ascent: Ascent | None = None,
         descent: Descent | None = None,
         schedule: Schedule | None = None,

@@ -1,47 +1,53 @@
 """The settings as attributes of a model, which can be set at any time."""
 
+from typing import Any, Generic, Literal, TypeVar
+
 import keras
 
 from keras_sam import _backend
+from keras_sam.ascents import Ascent
+from keras_sam.descents import Descent
+from keras_sam.schedules import Schedule
+from keras_sam.schedules.rho import Radius
+
+Value = TypeVar("Value")
 
 
-def _setting(name, doc):
-    """A setting that can be set at any time, after which the step is compiled anew."""
+class Setting(Generic[Value]):
+    """A setting as an attribute, which holds from the next step on."""
 
-    def get(self):
-        return getattr(self._sharpness_aware.settings, name)
+    def __init__(self, doc: str):
+        self.__doc__ = doc
 
-    def set_(self, value):
-        _set(self, **{name: value})
+    def __set_name__(self, owner, name):
+        self.name = name
 
-    return property(get, set_, doc=doc)
+    def __get__(self, model: Any, owner: Any = None) -> Value:
+        return (
+            self if model is None else getattr(model._sharpness_aware.settings, self.name)
+        )
 
-
-def _set(model, **settings):
-    with _backend.model_scope(model):
-        recompile = model._sharpness_aware.set(model, **settings)
-    if recompile and model.train_function is not None:
-        model.make_train_function(force=True)
+    def __set__(self, model: Any, value: Value) -> None:
+        state = model._sharpness_aware
+        with _backend.model_scope(model):
+            recompile = state.set(model, **{self.name: value})
+        if self.name == "rho":
+            state.rho_was_set = True
+        if recompile and model.train_function is not None:
+            model.make_train_function(force=True)
 
 
 class Settable:
-    """What a user sets after the model is made: at the next step it holds."""
+    """The six settings, with their types."""
 
-    @property
-    def rho(self):
-        """Radius of the perturbation: a float or a schedule. Can be set at any time."""
-        return self._sharpness_aware.settings.rho
-
-    @rho.setter
-    def rho(self, value):
-        _set(self, rho=value)
-        self._sharpness_aware.rho_was_set = True
-
-    m = _setting("m", 'The number of examples that share one perturbation, or "global".')
-    ascent = _setting("ascent", "The ascent: from weights and gradients to a perturbation.")
-    descent = _setting("descent", "The descent: from two gradients to the optimizer's.")
-    schedule = _setting("schedule", "The schedule: on which steps to climb.")
-    second_order = _setting("second_order", "Whether gradients go through eps.")
+    rho = Setting[Radius]("Radius of the perturbation: a float or a schedule.")
+    m = Setting[int | Literal["global"] | None](
+        'The number of examples that share one perturbation, or "global".'
+    )
+    ascent = Setting[Ascent]("The ascent: from weights and gradients to a perturbation.")
+    descent = Setting[Descent]("The descent: from two gradients to the optimizer's.")
+    schedule = Setting[Schedule]("The schedule: on which steps to climb.")
+    second_order = Setting[bool]("Whether gradients go through eps.")
 
     def _current_rho(self):
         """The radius of the next step, as a float."""

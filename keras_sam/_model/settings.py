@@ -1,6 +1,7 @@
 """The six arguments of a sharpness-aware model, and their defaults."""
 
 import dataclasses
+from typing import Literal
 
 import keras
 
@@ -29,7 +30,7 @@ class Settings:
     """
 
     rho: Radius = 0.05
-    m: int | str | None = None
+    m: int | Literal["global"] | None = None
     ascent: Ascent | None = None
     descent: Descent | None = None
     schedule: Schedule | None = None

@@ -65,3 +65,11 @@ schedules.Fraction(part=0.25)  # error
 schedules.RhoByLearningRate(0.02, 0.1)  # error
 keras_sam.SamModel(inputs, outputs)  # error
 ascents.ASAM()  # error
+
+model = keras_sam.SAMModel(inputs, outputs, m="all")  # error
+model.rho = "0.1"  # error
+model.m = 1.5  # error
+model.m = "all"  # error
+model.ascent = descents.Stable()  # error
+model.schedule = None  # error
+model.second_order = "yes"  # error

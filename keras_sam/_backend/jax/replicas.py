@@ -1,4 +1,15 @@
-"""The replicas of a `keras.distribution`, of which one step of JAX is the whole."""
+"""The replicas of a `keras.distribution`, of which one step of JAX is the whole.
+
+A batch is rows for `shards()` replicas. `fold` takes its groups as three nested loops:
+
+    fold            as many groups side by side as there are replicas: `_side_by_side`
+      shard_map     one replica's rows, on its devices: `_replica`
+        scan        its groups one after the other: `jax.groups.scan`
+
+Each of the groups has to give what it would give on one device, where all run one after the
+other. So a replica begins with the counts (seeds) that the groups before its first would
+leave, and in the end what is floating is averaged, and what counts or adds up is summed up.
+"""
 
 import contextlib
 
