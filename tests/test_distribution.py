@@ -42,13 +42,13 @@ def assert_alike(a, b):
     "replicas, m, alone",
     [
         (4, None, 4),
-        (4, 2, 2),
+        pytest.param(4, 2, 2, marks=pytest.mark.slow),
         (4, 8, 8),
-        (4, 16, 16),
+        pytest.param(4, 16, 16, marks=pytest.mark.slow),
         (4, "global", None),
         (8, None, 2),
         (8, 1, 1),
-        (8, 8, 8),
+        pytest.param(8, 8, 8, marks=pytest.mark.slow),
     ],
 )
 def test_replicas_are_one_device_with_m(replicas, m, alone):
@@ -66,7 +66,12 @@ def test_it_is_so_eagerly():
 @pytest.mark.usefixtures("splits")
 @pytest.mark.parametrize(
     "shape, m, alone",
-    [((2, 2), None, 8), ((2, 2), 4, 4), ((4, 2), 8, 8), ((2, 4), "global", None)],
+    [
+        ((2, 2), None, 8),
+        pytest.param((2, 2), 4, 4, marks=pytest.mark.slow),
+        ((4, 2), 8, 8),
+        pytest.param((2, 4), "global", None, marks=pytest.mark.slow),
+    ],
 )
 def test_the_weights_of_a_parallel_model_stay_in_parts(shape, m, alone):
     many = fit(DATA, model_parallel(shape), m)
@@ -78,7 +83,11 @@ def test_the_weights_of_a_parallel_model_stay_in_parts(shape, m, alone):
 @pytest.mark.usefixtures("splits")
 @pytest.mark.parametrize("m, alone", [(None, 4), (8, 8)])
 @pytest.mark.parametrize(
-    "layout", [{"output": ("batch", "model")}, {"kernel": ("batch", "model")}]
+    "layout",
+    [
+        {"output": ("batch", "model")},
+        pytest.param({"kernel": ("batch", "model")}, marks=pytest.mark.slow),
+    ],
 )
 def test_layouts_along_the_batch_axis(layout, m, alone):
     many = fit(DATA, model_parallel((4, 2), **layout), m)

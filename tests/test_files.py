@@ -9,6 +9,13 @@ from tests.files.make import CASES, HERE, train
 from tests.helpers import BACKEND, array
 
 FILES = sorted(path.relative_to(HERE) for path in HERE.glob("by_*/*.keras"))
+OLDER = {"by_3cbdcf9"}
+
+
+def long_unless_on_torch(file):
+    """The other backends wait for the compiler, and read the newest files at least."""
+    older = file.parent.name in OLDER and BACKEND != "torch"
+    return pytest.param(file, marks=pytest.mark.slow if older else ())
 
 
 def expected(file):
@@ -25,7 +32,7 @@ def test_there_is_a_file_of_each_form_and_each_memory():
     assert {file.stem for file in FILES} == CASES.keys()
 
 
-@pytest.mark.parametrize("file", FILES, ids=str)
+@pytest.mark.parametrize("file", map(long_unless_on_torch, FILES), ids=str)
 def test_training_goes_on_from_a_file(file):
     """By the same numbers as in the process that wrote it: seeds and memory too."""
     model = keras.models.load_model(HERE / file)

@@ -167,3 +167,17 @@ def test_where_plain_training_is_infinite_too():
     _, weights = fit(model(loss=loss, rho=0.0))
     assert_identical(weights, plain)
     assert not all(np.isfinite(w).all() for w in weights)
+
+
+def test_what_the_scale_of_the_loss_makes_overflow_is_the_optimizers_to_skip():
+    """The gradient times the scale is 3e37 at w, and beyond float32 at w + eps."""
+    inputs = keras.Input((1,))
+    kwargs = {"use_bias": False, "kernel_initializer": "ones"}
+    net = keras_sam.SAMModel(inputs, layers.Dense(1, **kwargs)(inputs), rho=1.0)
+    scaled = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.SGD(0.1), initial_scale=2.0**123
+    )
+    net.compile(scaled, lambda y, y_pred: y_pred**6 / 2)
+    net.train_on_batch(np.ones((4, 1)), np.ones((4, 1)))
+    np.testing.assert_array_equal(array(net.trainable_weights[0]), [[1.0]])
+    assert float(array(scaled.dynamic_scale)) == 2.0**122
