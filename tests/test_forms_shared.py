@@ -1,7 +1,5 @@
 """A model and the one that `from_model` makes of it: one model, and two trainings."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -177,56 +175,3 @@ def test_the_training_of_one_is_not_the_others(make, is_compiled):
     assert vars(source).keys() == before.keys()
     changed = {name for name in before if vars(source)[name] is not before[name]}
     assert changed <= {"_called", "training"}  # PyTorch's mode is that of the layers too.
-
-
-@keras.saving.register_keras_serializable("hub")
-class Task(keras.Model):
-    """As KerasHub's: functional, of parts, and with a config that has nothing else."""
-
-    def __init__(self, backbone, num_classes, **kwargs):
-        inputs = keras.Input((4,))
-        outputs = layers.Dense(num_classes, name="logits")(backbone(inputs))
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-        self.backbone = backbone
-        self.num_classes = num_classes
-
-    def get_config(self):
-        return {
-            "backbone": keras.layers.serialize(self.backbone),
-            "num_classes": self.num_classes,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        backbone = keras.layers.deserialize(config["backbone"])
-        return cls(**{**config, "backbone": backbone})
-
-    def save_to_preset(self, path):
-        config = keras.saving.serialize_keras_object(self)
-        for name in ("build_config", "compile_config"):
-            config.pop(name, None)
-        (path / "task.json").write_text(json.dumps(config))
-        self.save_weights(path / "task.weights.h5")
-
-    @classmethod
-    def from_preset(cls, path, **kwargs):
-        config = json.loads((path / "task.json").read_text())
-        config["config"] |= kwargs
-        task = keras.saving.deserialize_keras_object(config)
-        task.load_weights(path / "task.weights.h5")
-        return task
-
-
-def test_a_preset_holds_the_plain_task(tmp_path):
-    task = Task(built(), num_classes=2)
-    model = keras_sam.SAMModel.from_model(task, rho=0.1)
-    fit(model)
-    model.save_to_preset(tmp_path)
-    loaded = Task.from_preset(tmp_path)
-    assert type(loaded) is Task
-    expected = model.predict(x(), verbose=0)
-    np.testing.assert_allclose(loaded.predict(x(), verbose=0), expected, rtol=1e-5)
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    assert isinstance(again, Task) and again.rho == 0.1
