@@ -32,7 +32,7 @@ def test_there_is_a_file_of_each_form_and_each_memory():
     assert {file.stem for file in FILES} == CASES.keys()
 
 
-@pytest.mark.parametrize("file", map(long_unless_on_torch, FILES), ids=str)
+@pytest.mark.parametrize("file", [long_unless_on_torch(file) for file in FILES], ids=str)
 def test_training_goes_on_from_a_file(file):
     """By the same numbers as in the process that wrote it: seeds and memory too."""
     model = keras.models.load_model(HERE / file)

@@ -156,3 +156,22 @@ def test_a_rule_that_forgot_its_base(base):
     kind = "descent" if base is descents.GSAM else "ascent"
     with pytest.raises(ValueError, match=r"`Forgot` .*super\(\).__init__\(\).*Received"):
         keras_sam.SAMModel(*small(), **{kind: wrong})
+
+
+def test_an_ascent_that_needs_no_gradient_gets_none_under_a_schedule_that_does():
+    seen = []
+
+    class Back(ascents.Ascent):
+        needs_gradient = False
+
+        def direction(self, gradients, memory):
+            seen.append(gradients)
+            return self.weights
+
+        def build(self, variables):
+            self.weights = [keras.ops.ones(v.shape) for v in variables]
+
+    model = keras_sam.SAMModel(*small(), ascent=Back(), schedule=schedules.Adaptive())
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.train_on_batch(*rows())
+    assert seen and set(seen) == {None}
