@@ -94,7 +94,7 @@ def differentiate(model, fn, variables, weights, state, draws, at=None):
         loss does not depend on it, and the pairs that `fn` would have assigned.
     """
     name = keras.backend.backend()
-    raise NotImplementedError(
+    raise NotImplementedError(  # As Keras's own `fit` on such a backend.
         f"keras_sam does not train on the {name} backend of Keras, which has no gradients. "
         'Set the environment variable `KERAS_BACKEND` to "tensorflow", "jax" or "torch" '
         f"before Keras is imported. Received: backend={name}"

@@ -70,9 +70,13 @@ def finite_updates(climbs, updates, given):
 
 def unless_infinite(new, old):
     """The new tensor, with the old one's entries where it is not finite."""
-    if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(old.dtype)):
+    if not is_floating(old):
         return new
     return ops.cast(ops.where(ops.isfinite(new), new, old), old.dtype)
+
+
+def is_floating(tensor):
+    return keras.backend.is_float_dtype(keras.backend.standardize_dtype(tensor.dtype))
 
 
 def _skips_overflow(optimizer):

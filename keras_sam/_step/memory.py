@@ -2,9 +2,7 @@
 
 from typing import NamedTuple
 
-import keras
-
-from keras_sam._step.finite import unless_infinite
+from keras_sam._step.finite import is_floating, unless_infinite
 
 
 class Memory(NamedTuple):
@@ -18,18 +16,18 @@ class Memory(NamedTuple):
 
     @property
     def per_replica(self):
-        return [t for tensors in self for t in tensors if _is_floating(t)]
+        return [t for tensors in self for t in tensors if is_floating(t)]
 
     @property
     def common(self):
-        return [t for tensors in self for t in tensors if not _is_floating(t)]
+        return [t for tensors in self for t in tensors if not is_floating(t)]
 
     def replaced(self, per_replica, common):
         """The same with other values."""
         per_replica, common = iter(per_replica), iter(common)
         return Memory(
             *(
-                [next(per_replica if _is_floating(t) else common) for t in tensors]
+                [next(per_replica if is_floating(t) else common) for t in tensors]
                 for tensors in self
             )
         )
@@ -40,12 +38,7 @@ class Memory(NamedTuple):
         An optimizer with loss scaling skips the step in which a gradient overflows.
         """
         finite = {
-            name: [unless_infinite(new, old) for new, old in zip(new, getattr(self, name))]
-            for name, new in rules.items()
+            name: list(map(unless_infinite, tensors, getattr(self, name)))
+            for name, tensors in rules.items()
         }
         return self._replace(**finite)
-
-
-def _is_floating(tensor):
-    dtype = keras.backend.standardize_dtype(tensor.dtype)
-    return keras.backend.is_float_dtype(dtype)
