@@ -1,0 +1,26 @@
+"""A small network on Fashion-MNIST, which two processor cores can train.
+
+    python examples/reproduce/train.py --recipe=fashion_mnist_small --seeds=5
+    python examples/reproduce/train.py --recipe=fashion_mnist_small --rho=0 --seeds=5
+
+Not an experiment of the paper. README.md has what it gave, and the commands.
+"""
+
+from architectures.small import small
+from settings import Settings
+
+SETTINGS = Settings(
+    dataset="fashion_mnist",
+    epochs=20,
+    batch_size=64,
+    learning_rate=0.1,
+    weight_decay=5e-4,
+    rho=0.05,
+    augmentation="none",
+)
+BY_DATASET = {}
+ROWS = ()
+
+
+def network(input_shape, classes, smoke):
+    return small(input_shape, classes)
