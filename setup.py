@@ -19,7 +19,13 @@ TORCH = ["torch>=2.11"]
 TOOLS = ["hypothesis>=6.100", "mypy>=1.14", "pytest>=8.0", "ruff>=0.6"]
 # Other implementations, to compare with.
 PEERS = ["optax>=0.2.5", "pytorch_optimizer>=4.1"]
-EXAMPLES = ["absl-py>=2.0", "matplotlib>=3.8", "scikit-learn>=1.4"]
+EXAMPLES = [
+    "absl-py>=2.0",
+    "importlib_resources>=6.0",  # TensorFlow Datasets imports it, but does not ask for it.
+    "matplotlib>=3.8",
+    "scikit-learn>=1.4",
+    "tensorflow-datasets>=4.9",
+]
 
 
 def readme():
