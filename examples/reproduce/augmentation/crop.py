@@ -91,8 +91,7 @@ def _shape(image):
 
 def _centre(shape, size):
     """Where the central crop starts, and its height and width."""
-    shorter = tf.cast(tf.reduce_min(shape[:2]), tf.float32)
-    side = tf.cast(shorter * (size / (size + 32)), tf.int32)
+    side = tf.reduce_min(shape[:2]) * size // (size + 32)
     return (shape[:2] - side + 1) // 2, tf.stack([side, side])
 
 
@@ -104,6 +103,6 @@ def _crop(image, start, extent):
 
 
 def _resize(image, size):
-    """Bicubic, and without smoothing first, as the paper's code does it."""
+    """Bicubic, as TensorFlow does it: a larger image is not smoothed before."""
     image = tf.image.resize(image, (size, size), method="bicubic")
     return tf.saturate_cast(tf.round(image), tf.uint8)

@@ -8,7 +8,8 @@ from augmentation.geometry import size
 def square(image, side, centre):
     """A mask of shape (height, width, 1), true in the square, which borders may clip.
 
-    An odd number of pixels more than in the half before the centre is after it.
+    It begins `side // 2` pixels before the centre pixel. With an even side it thus has one
+    pixel less after the centre than before it.
 
     Args:
         image: Tensor of shape (height, width, channels).
