@@ -8,6 +8,7 @@ import pytest
 from architectures.efficientnet import B7, L2, efficientnet
 from architectures.frozen import FrozenStatistics
 from architectures.pretrained import copy_weights, pretrained
+from convert_timm import convert
 from keras import layers
 
 from tests.helpers import array, long_on
@@ -117,3 +118,25 @@ def test_all_of_a_networks_statistics_are_frozen():
     assert {type(norm) for norm in norms} == {FrozenStatistics}
     trained = {id(v) for v in model.trainable_variables}
     assert all(id(norm.gamma) in trained and id(norm.beta) in trained for norm in norms)
+
+
+def test_it_is_that_of_timm():
+    timm = pytest.importorskip("timm")
+    theirs = timm.create_model("tf_efficientnet_b0", pretrained=False).eval()
+    rng = np.random.default_rng(0)
+    state = theirs.state_dict()
+    for name, tensor in state.items():
+        if name.endswith(("weight", "running_var")):
+            noise = rng.uniform(0.5, 1.5, tensor.shape)
+            tensor.copy_(tensor * tensor.new_tensor(noise))
+        elif name.endswith(("bias", "running_mean")):
+            tensor.copy_(tensor.new_tensor(rng.uniform(-0.5, 0.5, tensor.shape)))
+    model = efficientnet(**B0, classes=1000)
+    convert({name: tensor.numpy() for name, tensor in state.items()}, model)
+    images = rng.normal(size=(2, 64, 64, 3)).astype("float32")
+    channels_first = images.transpose(0, 3, 1, 2)
+    expected = theirs(state["bn1.bias"].new_tensor(channels_first)).detach().numpy()
+    assert expected.std() > 1e-3
+    np.testing.assert_allclose(
+        array(model(images)), expected, rtol=1e-3, atol=1e-3 * expected.std()
+    )
