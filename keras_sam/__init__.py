@@ -2,6 +2,7 @@
 
 # The backend comes first: it says what is missing.
 from keras_sam import _backend, ascents, descents, schedules  # noqa: F401
+from keras_sam._step.ascent_pass import in_ascent_pass
 from keras_sam.sam_model import SAMModel
 from keras_sam.sharpness_aware import SharpnessAware
 
@@ -13,6 +14,7 @@ __all__ = [
     "__version__",
     "ascents",
     "descents",
+    "in_ascent_pass",
     "schedules",
 ]
 

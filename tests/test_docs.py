@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 RELATIVE = r"\]\((?!https?:|#)([^)\s]+)\)"
 PARTS = [keras_sam.ascents, keras_sam.descents, keras_sam.schedules]
-DOCUMENTED = [keras_sam.SAMModel, keras_sam.SharpnessAware]
+DOCUMENTED = [keras_sam.SAMModel, keras_sam.SharpnessAware, keras_sam.in_ascent_pass]
 DOCUMENTED += [getattr(module, name) for module in PARTS for name in module.__all__]
 
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_sam._step.ascent_pass import ascent_pass
 from keras_sam._step.branch import branch
 from keras_sam._step.finite import finite_updates, or_infinite
 from keras_sam._step.memory import Memory
@@ -83,7 +84,7 @@ def sharpness_aware_step(
 
 
 def _clean_pass_kept(evaluate, weights, rules, memory):
-    clean = evaluate(weights)
+    clean = ascent_pass(evaluate)(weights)
     g = rules.gradients.over_neighbours(clean.gradients)
     seen = rules.remember(g, memory)
     climbs, seen = rules.decide(g, seen)
@@ -109,7 +110,8 @@ def _clean_pass_kept(evaluate, weights, rules, memory):
 def _perturbed_pass_kept(evaluate, weights, rules, memory, given, evaluate_fraction):
     g, seen = None, memory
     if rules.needs_gradient:
-        g = rules.gradients.over_neighbours(evaluate_fraction(weights).gradients)
+        clean = ascent_pass(evaluate_fraction)(weights)
+        g = rules.gradients.over_neighbours(clean.gradients)
         seen = rules.remember(g, memory)
     climbs, seen = rules.decide(g, seen)
     perturb = _perturbation(evaluate_fraction or evaluate, g, seen, memory, rules)
@@ -132,6 +134,7 @@ def _perturbed_pass_kept(evaluate, weights, rules, memory, given, evaluate_fract
 
 def _perturbation(evaluate, g, seen, memory, rules):
     """The callable from w to w + eps, in second order with the gradient of each w."""
+    evaluate = ascent_pass(evaluate)
 
     def at(weights):
         if not rules.second_order or g is None:
