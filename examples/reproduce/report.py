@@ -12,9 +12,8 @@ import importlib
 import json
 from pathlib import Path
 
-from absl import app, flags
-
 import settings
+from absl import app, flags
 from results import errors, mean_and_interval
 
 FLAGS = flags.FLAGS

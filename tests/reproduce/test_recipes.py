@@ -12,7 +12,7 @@ from experiment import Experiment
 from report import finished, table
 from train import FLAGS, RECIPES
 
-from tests.helpers import BACKEND, only_on
+from tests.helpers import BACKEND
 
 
 def recipe(name):
