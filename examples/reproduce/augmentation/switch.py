@@ -8,7 +8,7 @@ class Switch:
 
     As `tf.switch_case` does, but only the function that runs takes time. In `tf.data`,
     `tf.switch_case` becomes a graph with all functions in it, and AutoAugment of a CIFAR
-    image takes more than twice as long.
+    image takes twice as long.
 
     Args:
         functions: List of functions without state. Each takes the same tensors, and returns
