@@ -19,7 +19,7 @@ SHALLOW = {
     "small 32": lambda: small_resnet32(IMAGE, 4, depth=8),
     "projected 32": lambda: small_resnet32(IMAGE, 4, depth=8, projections=True),
     "imagenet": lambda: resnet((32, 32, 3), 4, depth=14, width=8),
-    "small": lambda: small(IMAGE, 4, width=8),
+    "small": lambda: small(IMAGE, 4, width=4),
 }
 LARGE = [
     pytest.param(lambda: wide_resnet(COLOUR, 10), 36_220_634, id="WRN-28-10"),
@@ -30,7 +30,7 @@ LARGE = [
     pytest.param(lambda: shake_shake(COLOUR, 100), 26_227_572, id="Shake-Shake, 100"),
     pytest.param(lambda: pyramidnet(COLOUR, 10), 26_210_842, id="PyramidNet"),
     pytest.param(
-        lambda: pyramidnet(COLOUR, 100, last_drop=0.5), 26_288_692, id="ShakeDrop, 100"
+        lambda: pyramidnet(COLOUR, 100, last_drop=0.5), 26_288_692, id="ShakeDrop"
     ),
     pytest.param(lambda: resnet32(COLOUR, 10), 29_442_378, id="ResNet-32"),
     pytest.param(lambda: resnet((64, 64, 3), 1000), 25_557_032, id="ResNet-50"),

@@ -11,6 +11,7 @@ from architectures.resnet32 import resnet32, small_resnet32
 from architectures.shake_shake import shake_shake
 from architectures.small import small
 from architectures.wide_resnet import wide_resnet
+from keras import layers
 
 from tests.helpers import array, long_on
 from tests.reproduce.networks import COLOUR, GREY, LARGE, SHALLOW
@@ -82,9 +83,14 @@ def test_sizes_after_each_stage(make, shapes):
     assert model.output.shape == (None, 4)
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (32, 32, 3)])
-def test_size_of_the_small_network(shape):
-    assert 150_000 <= count(small(shape, 10)) <= 300_000
+@pytest.mark.parametrize("shape, side", [((8, 8, 1), 8), (GREY, 14), (COLOUR, 16)])
+def test_the_small_network(shape, side):
+    model = small(shape, 10)
+    kernels = [(shape[-1], 16), (16, 32), (32, 64), (64, 96), (96, 128)]
+    norms = 2 * (16 + 32 + 64 + 96 + 128)
+    assert count(model) == sum(conv(*k) for k in kernels) + norms + 128 * 10 + 10
+    sides = [x.output.shape[1] for x in model.layers if type(x) is layers.Conv2D]
+    assert sides == [side, side // 2, side // 2, -(-side // 4), -(-side // 4)]
 
 
 @pytest.mark.parametrize("make", SHALLOW.values(), ids=SHALLOW)

@@ -21,17 +21,22 @@ MEAN, VARIANCE = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]
 
 
 def randomize(model):
-    """All weights but those that normalize images, so that none has a neutral value."""
+    """All weights but those that normalize images, so that none has a neutral value.
+
+    Gamma is small, or rounding would grow from block to block.
+    """
     rng = np.random.default_rng(0)
     for layer in model.layers:
         if not isinstance(layer, layers.Normalization):
             for weight in layer.weights:
-                noise = rng.uniform(0.5, 1.5, weight.shape)
+                value = rng.uniform(0.5, 1.5, weight.shape)
                 if weight.name in ("beta", "moving_mean", "bias"):
-                    noise = noise - 1
-                elif weight.name not in ("gamma", "moving_variance"):
-                    noise = noise * array(weight)
-                weight.assign(noise.astype("float32"))
+                    value = value - 1
+                elif weight.name == "gamma":
+                    value = 0.4 * value
+                elif weight.name != "moving_variance":
+                    value = value * array(weight)
+                weight.assign(value.astype("float32"))
 
 
 def check_against_keras(theirs, variant):

@@ -42,6 +42,6 @@ def test_a_step(make):
 
 
 @slow
-@pytest.mark.parametrize("make, _", LARGE)
+@pytest.mark.parametrize("make, _", [p for p in LARGE if "," not in p.id])
 def test_a_step_of_the_papers_networks(make, _):
     check_a_step(make())
