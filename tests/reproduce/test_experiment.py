@@ -72,7 +72,9 @@ class Interrupt(keras.callbacks.Callback):
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("network", [small, shake_shake])
+@pytest.mark.parametrize(
+    "network", [small, pytest.param(shake_shake, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_run_goes_on(network, tmp_path, monkeypatch):
     changes = {"ema": 0.9, "mixup": 0.5, "augmentation": "cutout"}
     if network is shake_shake:
