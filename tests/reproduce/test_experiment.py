@@ -43,6 +43,7 @@ def logs(run):
     return [{k: v for k, v in e.items() if k != "seconds"} for e in run["epochs"]]
 
 
+@pytest.mark.skipif(BACKEND == "jax", reason="It is the same on all backends.")
 def test_the_results(tmp_path):
     result = run(tmp_path, {"rho": 0.2}, seed=3)
     (file,) = tmp_path.glob("*.json")
@@ -56,11 +57,13 @@ def test_the_results(tmp_path):
     assert set(result["epochs"][0]) == names and len(result["epochs"]) == 2
 
 
+@only_on("tensorflow", "It is the same on all backends.")
 def test_what_is_done_is_not_run_again(tmp_path):
     first = run(tmp_path)
     assert run(tmp_path) == first
 
 
+@only_on("tensorflow", "It is the same on all backends.")
 def test_results_of_other_settings_are_not_taken_for_these(tmp_path):
     run(tmp_path)
     with pytest.raises(ValueError, match="has other settings than this run"):

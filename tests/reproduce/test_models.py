@@ -27,7 +27,7 @@ def test_the_weight_decay_is_in_the_loss_of_every_trained_weight():
     kinds = {variable.name for variable in network.trainable_variables}
     assert kinds == {"kernel", "bias", "gamma", "beta"}
     expected = [0.01 * np.square(array(v)).sum() for v in network.trainable_variables]
-    np.testing.assert_allclose(sum(map(float, network.losses)), sum(expected), rtol=1e-5)
+    np.testing.assert_allclose(sum(map(array, network.losses)), sum(expected), rtol=1e-5)
 
 
 def test_the_loss_at_the_perturbed_weights_has_it_too():
