@@ -75,6 +75,7 @@ def test_weights_of_the_papers_networks(make, weights):
             [(56, 32), (28, 64), (14, 128), (7, 256)],
         ),
     ],
+    ids=["wide", "shake-shake", "pyramid", "wide 32", "small 32", "imagenet"],
 )
 def test_sizes_after_each_stage(make, shapes):
     model = make()

@@ -17,7 +17,7 @@ NAMES = {"BatchNormalization": "norm", "Conv2D": "conv", "LeakyReLU": "leaky"}
 
 def chain(model, tensor, begin):
     """The layers between two tensors."""
-    makers = {id(layer.output): layer for layer in model.layers}
+    makers = {id(layer.output): layer for layer in model.layers[1:]}
     names = []
     while tensor is not begin:
         layer = makers[id(tensor)]
@@ -27,43 +27,33 @@ def chain(model, tensor, begin):
     return " ".join(reversed(names))
 
 
-@pytest.mark.parametrize(
-    "name, stem, branch",
-    [
-        ("wide", "conv norm relu conv norm relu conv", "norm relu conv norm relu conv"),
-        ("not normalized", "conv relu conv relu conv", "relu conv relu conv"),
-        (
-            "pyramid",
-            "conv norm norm conv norm relu conv norm relu conv norm",
-            "norm conv norm relu conv norm relu conv norm",
-        ),
-        (
-            "shake-drop",
-            "conv norm norm conv norm relu conv norm relu conv norm shakedrop",
-            "norm conv norm relu conv norm relu conv norm shakedrop",
-        ),
-        (
-            "wide 32",
-            "conv leaky norm conv norm leaky conv",
-            "norm leaky conv norm leaky conv",
-        ),
-        (
-            "small 32",
-            "conv norm relu conv norm relu conv norm",
-            "relu conv norm relu conv norm",
-        ),
-        (
-            "imagenet",
-            "zeropadding2d conv norm maxpooling2d conv norm relu conv norm relu conv norm",
-            "relu conv norm relu conv norm relu conv norm",
-        ),
-    ],
-)
-def test_layers_to_the_first_sum_and_from_there_to_the_next(name, stem, branch):
+BOTTLENECK = "conv norm relu conv norm relu conv norm"
+# Layers before the blocks, before the first branch, before the next one, in a branch,
+# and after the blocks.
+CHAINS = {
+    "wide": ("conv norm relu", "", "norm relu", "conv norm relu conv", "norm relu"),
+    "not normalized": ("conv relu", "", "relu", "conv relu conv", "relu"),
+    "pyramid": ("conv norm", "norm", "norm", BOTTLENECK, "norm relu"),
+    "shake-drop": ("conv norm", "norm", "norm", f"{BOTTLENECK} shakedrop", "norm relu"),
+    "wide 32": ("conv leaky norm", "", "norm leaky", "conv norm leaky conv", "norm leaky"),
+    "small 32": ("conv norm relu", "", "relu", "conv norm relu conv norm", "relu"),
+    "imagenet": ("zeropadding2d conv norm maxpooling2d", "", "relu", BOTTLENECK, "relu"),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_layers(name):
+    stem, first, following, branch, end = CHAINS[name]
     model = SHALLOW[name]()
-    first, second = (model.get_layer(f"stage{i}_block1") for i in (1, 2))
-    assert chain(model, first.input[1], model.input) == stem
-    assert chain(model, second.input[1], first.output) == branch
+    one, two, *_, last = (x for x in model.layers if x.name.startswith("stage"))
+    assert chain(model, one.input[1], model.input) == joined(stem, first, branch)
+    assert chain(model, two.input[1], one.output) == joined(following, branch)
+    pooled = "globalaveragepooling2d dense"
+    assert chain(model, model.output, last.output) == joined(end, pooled)
+
+
+def joined(*names):
+    return " ".join(filter(None, names))
 
 
 def test_layers_of_shake_shake():
@@ -71,12 +61,13 @@ def test_layers_of_shake_shake():
     first = model.get_layer("stage1_block1")
     mixes = [x for x in model.layers if type(x).__name__ == "ShakeShake"]
     for branch in mixes[0].input:
-        assert (
-            chain(model, branch, model.input) == "conv norm relu conv norm relu conv norm"
-        )
+        names = chain(model, branch, model.input)
+        assert names == "conv norm relu conv norm relu conv norm"
     for branch in mixes[1].input:
         assert chain(model, branch, first.output) == "relu conv norm relu conv norm"
     assert first.input[1] is mixes[0].output
+    last = model.get_layer("stage3_block1").output
+    assert chain(model, model.output, last) == "relu globalaveragepooling2d dense"
 
 
 def test_strides_of_the_imagenet_network():
@@ -132,6 +123,9 @@ def test_shortcuts_that_leave_out_pixels():
 def test_shortcuts_of_shake_shake(stage):
     """Two convolutions: of the image, and of it shifted by one pixel."""
     model = SHALLOW["shake-shake"]()
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.moving_variance.assign(np.full(layer.moving_variance.shape, 4.0))
     begin = model.layers[2] if stage == 1 else model.get_layer("stage1_block1")
     shortcut = model.get_layer(f"stage{stage}_block1").input[0]
     x, actual = run(model, [begin.output, shortcut], images("shake-shake"))
@@ -143,7 +137,7 @@ def test_shortcuts_of_shake_shake(stage):
     ]
     kernels = kernels[2 * stage - 2 : 2 * stage]
     halves = [y[:, ::stage, ::stage] @ k for y, k in zip((x, shifted), kernels)]
-    expected = np.concatenate(halves, axis=-1) / np.sqrt(1 + 1e-5)
+    expected = np.concatenate(halves, axis=-1) / np.sqrt(4 + 1e-5)
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 

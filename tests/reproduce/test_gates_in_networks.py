@@ -21,6 +21,14 @@ def mixed():
     return keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
 
 
+def shallow_shake_shake():
+    return shake_shake((8, 8, 3), 3, depth=8, width=8)
+
+
+def shallow_shake_drop():
+    return pyramidnet((8, 8, 3), 3, depth=11, alpha=12, last_drop=0.9)
+
+
 def trained(make_model):
     """Weights after a step."""
     keras.utils.set_random_seed(0)
@@ -33,16 +41,12 @@ def trained(make_model):
     return np.concatenate([np.ravel(array(v)) for v in model.trainable_variables])
 
 
-def long(make):
-    return pytest.param(make, marks=pytest.mark.slow)
-
-
 @pytest.mark.parametrize(
     "make",
     [
         mixed,
-        long(lambda: shake_shake((8, 8, 3), 3, depth=8, width=8)),
-        long(lambda: pyramidnet((8, 8, 3), 3, depth=11, alpha=12, last_drop=0.9)),
+        pytest.param(shallow_shake_shake, marks=pytest.mark.slow),
+        pytest.param(shallow_shake_drop, marks=pytest.mark.slow),
     ],
 )
 def test_the_gradient_of_a_networks_clean_pass(make, monkeypatch):
