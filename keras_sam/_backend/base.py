@@ -24,6 +24,7 @@ __all__ = [
     "check_rows",
     "cond",
     "copied",
+    "creating",
     "dense",
     "differentiate",
     "fold",
@@ -146,6 +147,13 @@ def mended(xs, ys, usable, skips):
 def apply(optimizer, gradients, variables):
     """The optimizer's step."""
     optimizer.apply(gradients, variables)
+
+
+def creating():
+    """The scope of what may create variables in the first step: the optimizer's, and those
+    of the metrics. What the passes create stays out of it: they draw from a seed of the
+    model's that is there before the step, and not from one that it creates."""
+    return contextlib.nullcontext()
 
 
 def model_scope(model):

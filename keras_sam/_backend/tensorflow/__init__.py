@@ -1,5 +1,6 @@
 """TensorFlow, where each replica of a strategy has a call of the step of its own."""
 
+from keras_sam._backend.tensorflow.created import creating
 from keras_sam._backend.tensorflow.fit import Fit
 from keras_sam._backend.tensorflow.groups import check_rows, fold, head
 from keras_sam._backend.tensorflow.memory import (
@@ -29,6 +30,7 @@ __all__ = [
     "average",
     "check_reach",
     "check_rows",
+    "creating",
     "dense",
     "differentiate",
     "fold",
