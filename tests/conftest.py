@@ -7,7 +7,7 @@ from pathlib import Path
 # Before JAX starts: the devices that distributions in the tests train on.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
 
-# Programs that JAX has compiled before, in these tests or in earlier ones, are read from here.
+# Where JAX finds what it has compiled before, in these tests or in earlier ones.
 # Many tests compile the same: without it, all of them together need twice the time.
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".jax_cache")

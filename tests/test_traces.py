@@ -1,4 +1,4 @@
-"""How often TensorFlow makes the graph of a step, which is what the first step waits for."""
+"""How often TensorFlow makes the graph of a step, for which the first step waits."""
 
 import keras
 import pytest
