@@ -24,6 +24,7 @@ EXAMPLES = [
     "importlib_resources>=6.0",  # TensorFlow Datasets imports it, but does not ask for it.
     "matplotlib>=3.8",
     "scikit-learn>=1.4",
+    "tensorboard>=2.18",
     "tensorflow-datasets>=4.9",
 ]
 

@@ -17,7 +17,14 @@ from data.subset import subset
 from settings import checked, of
 
 # What `--smoke` trains: steps that show that all of it runs.
-SMOKE = {"batch_size": 16, "epochs": 2, "steps": 0, "image_size": 32, "examples": 0}
+SMOKE = {
+    "batch_size": 16,
+    "epochs": 2,
+    "steps": 0,
+    "image_size": 32,
+    "examples": 0,
+    "test_every": 1,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +40,7 @@ class Experiment:
         strategy: What `strategies.make_strategy` gives.
         is_chief: Whether this process, if there are several, is the one that writes.
         smoke: Whether to train a small network on a few made examples.
+        dtype: Name of Keras's dtype policy.
         tensorboard: Folder for TensorBoard's logs, or `None`.
         verbose: As of `fit`.
     """
@@ -45,8 +53,18 @@ class Experiment:
     strategy: object = dataclasses.field(default_factory=strategies.OneDevice)
     is_chief: bool = True
     smoke: bool = False
+    dtype: str = "float32"
     tensorboard: str | None = None
     verbose: int = 2
+
+    def check(self, changes):
+        """Raises a `ValueError` if the settings do not go together."""
+        checked(of(self.recipe, changes))
+        if self.pretrained and not hasattr(self.recipe, "start"):
+            raise ValueError(
+                "`--pretrained` is for recipes that fine-tune. "
+                f"Received: --recipe={self.name} --pretrained={self.pretrained}"
+            )
 
     def run(self, changes, seed):
         """Trains with some settings changed, unless that is done already.
@@ -58,11 +76,7 @@ class Experiment:
         Returns:
             Dict of the results, as the JSON file has them.
         """
-        if self.pretrained and not hasattr(self.recipe, "start"):
-            raise ValueError(
-                "`--pretrained` is for recipes that fine-tune. "
-                f"Received: --recipe={self.name} --pretrained={self.pretrained}"
-            )
+        self.check(changes)
         settings = self._settings(changes)
         file = results.path(self.folder, self.name, changes, seed)
         run = {
@@ -74,7 +88,7 @@ class Experiment:
         found = results.read(file, run)
         if found.get("complete"):
             return found
-        run |= results.environment() | {"epochs": found.get("epochs", [])}
+        run |= results.environment(self.dtype) | {"epochs": found.get("epochs", [])}
         self._train(settings, self._source(changes, seed), file, run)
         run["complete"] = True
         results.write(file, run)
@@ -86,7 +100,7 @@ class Experiment:
             size = SMOKE["image_size"] if settings.image_size else 0
             smaller = {**SMOKE, "image_size": size, "m": min(settings.m, 8)}
             settings = dataclasses.replace(settings, **smaller)
-        return checked(settings)
+        return settings
 
     def _source(self, changes, seed):
         """The images and labels of the run."""
@@ -110,6 +124,7 @@ class Experiment:
         first = {k: v for k, v in changes.items() if k != "bootstrap"}
         self.run(first, seed)
         settings = self._settings(first)
+        self._begin(seed)
         with self.strategy.scope():
             model = self._model(settings, source, steps=1)
             checkpoints.load(model, self._weights(first, seed))
@@ -133,33 +148,43 @@ class Experiment:
         replicas = getattr(self.strategy, "num_replicas_in_sync", 1)
         return models.compiled(network, settings, source.classes, steps, replicas)
 
+    def _begin(self, seed):
+        """What comes now depends on nothing that ran before it."""
+        keras.backend.clear_session()  # It forgets the dtype policy, too.
+        keras.config.set_dtype_policy(self.dtype)
+        keras.utils.set_random_seed(seed)
+
     def _train(self, settings, source, file, run):
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(run["seed"])
+        self._begin(run["seed"])
         steps = steps_per_epoch(source.train, settings.batch_size)
         epochs = settings.epochs or math.ceil(settings.steps / steps)
         weights = file.with_suffix(".weights.h5")
         with self.strategy.scope():
             model = self._model(settings, source, settings.steps or epochs * steps)
             done = checkpoints.resume(model, weights, steps)
-        if done == epochs:
-            return
+            if done == epochs:
+                return
+            model.fit(
+                batches.training(source, settings, run["seed"], done, epochs),
+                epochs=epochs,
+                initial_epoch=done,
+                steps_per_epoch=steps,
+                shuffle=False,  # The batches are in random order already.
+                validation_data=batches.evaluation(source, settings),
+                validation_freq=list(range(epochs, 0, -settings.test_every)),
+                callbacks=self._callbacks(settings, file, run),
+                verbose=self.verbose,
+            )
+
+    def _callbacks(self, settings, file, run):
+        """In the order in which they are to be called."""
         callbacks = [checkpoints.SeedsOfEpoch()]
         if self.is_chief:
             callbacks.append(results.Record(file, run))
         if settings.ema:
             callbacks.append(keras.callbacks.SwapEMAWeights())
         if self.is_chief:
-            callbacks.append(checkpoints.Checkpoint(weights))
+            callbacks.append(checkpoints.Checkpoint(file.with_suffix(".weights.h5")))
         if self.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(f"{self.tensorboard}/{file.stem}"))
-        model.fit(
-            batches.training(source, settings, run["seed"], done, epochs),
-            epochs=epochs,
-            initial_epoch=done,
-            steps_per_epoch=steps,
-            shuffle=False,  # The batches are in random order already.
-            validation_data=batches.evaluation(source, settings),
-            callbacks=callbacks,
-            verbose=self.verbose,
-        )
+        return callbacks

@@ -4,7 +4,7 @@
 
 The flags of a row are those of `train.py`. Ours is the mean over the seeds, with the 95 %
 interval and the number of seeds in parentheses, after the last epoch and at the best one.
-The file of the first seed is named beside it. A row is blank where nothing was run.
+Their files are named beside it. A row is blank where nothing was run.
 """
 
 import dataclasses
@@ -67,8 +67,16 @@ def _ours(recipe, name, row, runs):
     if "accuracy" in row.table:
         last, best = ([100 - error for error in values] for values in (last, best))
     smoke = ", smoke" if any(run["smoke"] for run in same) else ""
-    words = [f"{mean_and_interval(values)}{smoke}" for values in (last, best)]
-    return *words, f"`{same[0]['file']}`"
+    words = [f"{mean_and_interval(v)} ({len(v)}{smoke})" for v in (last, best)]
+    return *words, f"`{_files(same)}`"
+
+
+def _files(runs):
+    """Name of the files of the same run with several seeds, as a shell writes them."""
+    seeds = ",".join(str(run["seed"]) for run in runs)
+    seeds = f"{{{seeds}}}" if len(runs) > 1 else seeds
+    start, _ = runs[0]["file"].rsplit("seed=", 1)
+    return f"{start}seed={seeds}.json"
 
 
 def main(_):

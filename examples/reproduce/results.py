@@ -17,7 +17,7 @@ def path(folder, recipe, changes, seed, suffix=".json"):
     return Path(folder) / f"{','.join(parts)},seed={seed}{suffix}"
 
 
-def environment():
+def environment(dtype):
     """What a number may depend on beside the settings."""
     backend = keras.backend.backend()
     packages = {"keras", "keras_sam", "tensorflow", "tensorflow-datasets", backend}
@@ -31,7 +31,7 @@ def environment():
         "backend": backend,
         "versions": {"python": platform.python_version(), **versions},
         "device": _device(backend),
-        "dtype": keras.config.dtype_policy().name,
+        "dtype": dtype,
     }
 
 
@@ -112,8 +112,9 @@ def _number(value):
 
 
 def errors(run):
-    """The test error after each epoch, in percent."""
-    return [100 * (1 - epoch["val_accuracy"]) for epoch in run["epochs"]]
+    """The test error after each epoch that was tested, in percent."""
+    tested = [epoch for epoch in run["epochs"] if "val_accuracy" in epoch]
+    return [100 * (1 - epoch["val_accuracy"]) for epoch in tested]
 
 
 def interval(values):
@@ -128,7 +129,6 @@ def interval(values):
 
 
 def mean_and_interval(values):
-    """Both as words, such as "4.13 ± 0.06 (5)": the number of values is in parentheses."""
+    """Both as words, such as "4.13 ± 0.06"."""
     mean, half = interval(values)
-    width = "" if np.isnan(half) else f" ± {half:.2f}"
-    return f"{mean:.2f}{width} ({len(values)})"
+    return f"{mean:.2f}" if np.isnan(half) else f"{mean:.2f} ± {half:.2f}"

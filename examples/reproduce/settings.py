@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from data.sets import SETS
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -33,6 +35,7 @@ class Settings:
         examples: Training examples to keep, the same for all seeds. 0 is all.
         validation: Whether to test on a tenth of the training examples, which then do not
             train, to choose settings by.
+        test_every: Epochs from one test to the next. The last epoch is always tested.
         image_size: Side that images are cropped or resized to. 0 leaves small ones as they
             are.
     """
@@ -59,10 +62,12 @@ class Settings:
     ema: float = 0.0
     examples: int = 0
     validation: bool = False
+    test_every: int = 1
     image_size: int = 0
 
 
 CHOICES = {
+    "dataset": list(SETS),
     "ascent": ["lp", "adaptive", "random"],
     "augmentation": ["none", "basic", "cutout", "autoaugment", "autoaugment_only"],
     "optimizer": ["sgd", "adam"],
@@ -105,6 +110,10 @@ def checked(settings):
                 f"`{name}` must be one of {choices}. "
                 f"Received: {name}={getattr(settings, name)!r}"
             )
+    if settings.test_every < 1:
+        raise ValueError(
+            f"`test_every` must be positive. Received: test_every={settings.test_every}"
+        )
     if settings.noise > 1 or settings.ema >= 1:
         raise ValueError(
             "`noise` must be at most 1, and `ema` less than 1. "

@@ -15,7 +15,6 @@ import importlib
 import sys
 from pathlib import Path
 
-import keras
 from absl import app, flags
 
 # The flag `--strategy` is that of all examples.
@@ -68,8 +67,6 @@ def main(argv):
         strategy = strategies.make_strategy()
     except ValueError as error:
         raise app.UsageError(str(error)) from error
-    if FLAGS.mixed_precision:
-        keras.config.set_dtype_policy(f"mixed_{FLAGS.mixed_precision}")
     given = {name: FLAGS[name].value for name in settings.FIELDS}
     changes = {name: value for name, value in given.items() if value is not None}
     experiment = Experiment(
@@ -81,9 +78,14 @@ def main(argv):
         strategy=strategy,
         is_chief=strategies.is_chief(strategy),
         smoke=FLAGS.smoke,
+        dtype=f"mixed_{FLAGS.mixed_precision}" if FLAGS.mixed_precision else "float32",
         tensorboard=FLAGS.tensorboard,
         verbose=FLAGS.verbose,
     )
+    try:
+        experiment.check(changes)
+    except ValueError as error:
+        raise app.UsageError(str(error)) from error
     runs = [experiment.run(changes, seed) for seed in range(FLAGS.seeds)]
     if experiment.is_chief:
         print_summary(runs)
@@ -91,9 +93,10 @@ def main(argv):
 
 def print_summary(runs):
     """The test error after the last epoch, and at the best one."""
+    print(f"Test error in percent, seeds: {len(runs)}")
     for name, choose in (("last", lambda errors: errors[-1]), ("best", min)):
         errors = [choose(results.errors(run)) for run in runs]
-        print(f"test error, {name} epoch: {results.mean_and_interval(errors)} %")
+        print(f"{name} epoch: {results.mean_and_interval(errors)}")
 
 
 if __name__ == "__main__":

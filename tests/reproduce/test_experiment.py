@@ -11,6 +11,7 @@ from architectures.small import small
 from experiment import Experiment
 from settings import Settings
 
+import keras_sam
 from tests.helpers import BACKEND, only_on
 
 SETTINGS = Settings(
@@ -128,7 +129,8 @@ def test_the_labels_of_a_bootstrap_are_the_first_networks(tmp_path, monkeypatch)
         ({"epochs": 0}, "Either `epochs` or `steps` must be positive"),
         ({"steps": 3}, "Either `epochs` or `steps` must be positive"),
         ({"noise": 1.5}, "`noise` must be at most 1"),
-        ({"dataset": "cifar11"}, "`name` must be one of"),
+        ({"test_every": 0}, "`test_every` must be positive"),
+        ({"dataset": "cifar11"}, "`dataset` must be one of"),
     ],
 )
 def test_a_mistake(changes, message, tmp_path):
@@ -142,3 +144,23 @@ def test_weights_to_start_from_need_a_recipe_that_does(tmp_path):
     plain = Experiment("ours", recipe(), str(tmp_path), pretrained="b7.weights.h5")
     with pytest.raises(ValueError, match="`--pretrained` is for recipes that fine-tune"):
         plain.run({}, 0)
+
+
+@only_on("jax", "`keras.distribution` is JAX's.")
+def test_several_devices_of_jax(tmp_path, monkeypatch):
+    """They train as one does with their m, and all of them train."""
+    used, fit = [], keras_sam.SAMModel.fit
+
+    def seen(model, *args, **kwargs):
+        used.append(keras.distribution.distribution())
+        return fit(model, *args, **kwargs)
+
+    monkeypatch.setattr(keras_sam.SAMModel, "fit", seen)
+    devices = keras.distribution.DataParallel()
+    assert devices.device_mesh.shape == (8,)
+    kwargs = {"recipe": recipe(m=2), "smoke": True, "verbose": 0}
+    one = Experiment("ours", folder=tmp_path / "1", **kwargs).run({}, 0)
+    many = Experiment("ours", folder=tmp_path / "8", strategy=devices, **kwargs).run({}, 0)
+    assert used == [None, devices]
+    for a, b in zip(logs(many), logs(one)):
+        assert a == pytest.approx(b, rel=1e-3)

@@ -90,4 +90,4 @@ def test_smoke(name, tmp_path):
     assert "sharpness" in runs[0]["epochs"][0]
     assert "sharpness" not in runs[1]["epochs"][0]
     if flags:
-        assert ", smoke" in table(name, finished(tmp_path))
+        assert ", smoke)" in table(name, finished(tmp_path))

@@ -1,5 +1,8 @@
 """A set of images by its name, from where it is."""
 
+import keras
+import tensorflow as tf
+
 from data import folder, idx, sets, tfds_source
 from data.smoke import synthetic
 from data.source import Source
@@ -23,6 +26,9 @@ def load(name, data_dir=None, *, smoke=False, validation=False):
     Returns:
         A `Source`, with `Images` if the set's images are small, and otherwise `Records`.
     """
+    if keras.backend.backend() != "tensorflow":
+        # TensorFlow only reads images then, and is not to take the memory of the GPUs.
+        tf.config.set_visible_devices([], "GPU")
     image_set = sets.find(name)
     if smoke:
         train, test = synthetic(name, image_set)

@@ -11,12 +11,14 @@ from settings import Settings
 
 SETTINGS = Settings(
     dataset="fashion_mnist",
+    examples=3000,
     epochs=20,
-    batch_size=64,
+    batch_size=128,
     learning_rate=0.1,
-    weight_decay=5e-4,
-    rho=0.05,
+    weight_decay=3e-2,
+    rho=0.1,
     augmentation="none",
+    test_every=2,
 )
 BY_DATASET = {}
 ROWS = ()
