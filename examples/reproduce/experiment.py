@@ -14,17 +14,7 @@ from data.batches import steps_per_epoch
 from data.noise import with_noise
 from data.source import Images
 from data.subset import subset
-from settings import checked, of
-
-# What `--smoke` trains: steps that show that all of it runs.
-SMOKE = {
-    "batch_size": 16,
-    "epochs": 2,
-    "steps": 0,
-    "image_size": 32,
-    "examples": 0,
-    "test_every": 1,
-}
+from settings import checked, for_smoke, of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,11 +86,7 @@ class Experiment:
 
     def _settings(self, changes):
         settings = of(self.recipe, changes)
-        if self.smoke:
-            size = SMOKE["image_size"] if settings.image_size else 0
-            smaller = {**SMOKE, "image_size": size, "m": min(settings.m, 8)}
-            settings = dataclasses.replace(settings, **smaller)
-        return settings
+        return for_smoke(settings) if self.smoke else settings
 
     def _source(self, changes, seed):
         """The images and labels of the run."""
@@ -119,16 +105,27 @@ class Experiment:
             source = self._relabelled(source, changes, seed)
         return source
 
-    def _relabelled(self, source, changes, seed):
-        """With the labels that the network of the run without bootstrap predicts."""
-        first = {k: v for k, v in changes.items() if k != "bootstrap"}
-        self.run(first, seed)
-        settings = self._settings(first)
+    def trained(self, changes, seed):
+        """The model of a run, which is run first where it was not before.
+
+        Returns:
+            The compiled model with its weights, and the `Source` that it was trained on.
+        """
+        self.run(changes, seed)
+        settings, source = self._settings(changes), self._source(changes, seed)
         self._begin(seed)
         with self.strategy.scope():
             model = self._model(settings, source, steps=1)
-            checkpoints.load(model, self._weights(first, seed))
-            logits = model.predict(batches.evaluation(source, settings, "train"), verbose=0)
+            checkpoints.load(model, self._weights(changes, seed))
+        return model, source
+
+    def _relabelled(self, source, changes, seed):
+        """With the labels that the network of the run without bootstrap predicts."""
+        first = {k: v for k, v in changes.items() if k != "bootstrap"}
+        model, _ = self.trained(first, seed)
+        images = batches.evaluation(source, self._settings(first), "train")
+        with self.strategy.scope():
+            logits = model.predict(images, verbose=0)
         train = Images(source.train.images, logits.argmax(-1).astype("int64"))
         return dataclasses.replace(source, train=train)
 

@@ -9,26 +9,14 @@ Their files are named beside it. A row is blank where nothing was run.
 
 import dataclasses
 import importlib
-import json
-from pathlib import Path
 
 import settings
 from absl import app, flags
-from results import errors, mean_and_interval
+from results import errors, files, finished, mean_and_interval
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("results", "results", "The folder of the results.")
+flags.DEFINE_string("results", "results", "A folder of results, or a file of all of them.")
 flags.DEFINE_multi_string("only", None, "The recipes to report on. By default, all.")
-
-
-def finished(folder):
-    """List of the results of complete runs, each with the name of its file."""
-    runs = []
-    for file in sorted(Path(folder).glob("*.json")):
-        run = json.loads(file.read_text())
-        if run.get("complete"):
-            runs.append(run | {"file": file.name})
-    return runs
 
 
 def table(name, runs):
@@ -68,15 +56,7 @@ def _ours(recipe, name, row, runs):
         last, best = ([100 - error for error in values] for values in (last, best))
     smoke = ", smoke" if any(run["smoke"] for run in same) else ""
     words = [f"{mean_and_interval(v)} ({len(v)}{smoke})" for v in (last, best)]
-    return *words, f"`{_files(same)}`"
-
-
-def _files(runs):
-    """Name of the files of the same run with several seeds, as a shell writes them."""
-    seeds = ",".join(str(run["seed"]) for run in runs)
-    seeds = f"{{{seeds}}}" if len(runs) > 1 else seeds
-    start, _ = runs[0]["file"].rsplit("seed=", 1)
-    return f"{start}seed={seeds}.json"
+    return *words, files(same)
 
 
 def main(_):

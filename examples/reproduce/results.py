@@ -132,3 +132,28 @@ def mean_and_interval(values):
     """Both as words, such as "4.13 ± 0.06"."""
     mean, half = interval(values)
     return f"{mean:.2f}" if np.isnan(half) else f"{mean:.2f} ± {half:.2f}"
+
+
+def finished(place):
+    """List of the results of complete runs, each with the name of its file.
+
+    Args:
+        place: A folder of results, or a file that has those of a run on each line.
+    """
+    if Path(place).is_file():
+        return [json.loads(line) for line in Path(place).read_text().splitlines()]
+    runs = []
+    for file in sorted(Path(place).glob("*.json")):
+        run = json.loads(file.read_text())
+        if run.get("complete"):
+            runs.append(run | {"file": file.name})
+    return runs
+
+
+def files(runs):
+    """The files of the same run with several seeds, as a shell writes them."""
+    if not runs:
+        return ""
+    seeds = ",".join(sorted(str(run["seed"]) for run in runs))
+    start, _ = runs[0]["file"].rsplit("seed=", 1)
+    return f"`{start}seed={{{seeds}}}.json`" if len(runs) > 1 else f"`{runs[0]['file']}`"

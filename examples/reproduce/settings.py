@@ -87,6 +87,20 @@ def of(recipe, changes):
     return dataclasses.replace(recipe.SETTINGS, **{**by_dataset, **changes})
 
 
+def for_smoke(settings):
+    """Steps on a few images, which show that all of it runs."""
+    return dataclasses.replace(
+        settings,
+        batch_size=16,
+        epochs=2,
+        steps=0,
+        m=min(settings.m, 16),
+        image_size=min(settings.image_size, 32),
+        examples=0,
+        test_every=1,
+    )
+
+
 def parse(flags):
     """Dict of the settings in flags such as "--rho=0.1 --m=32"."""
     changes = {}

@@ -9,7 +9,8 @@ import pytest
 import settings
 from absl.testing import flagsaver
 from experiment import Experiment
-from report import finished, table
+from report import table
+from results import finished
 from train import FLAGS, RECIPES
 
 from tests.helpers import BACKEND
@@ -58,8 +59,6 @@ def test_a_settings_own_data_set():
     assert settings.of(cifar, {"dataset": "cifar100", "rho": 0.3}).rho == 0.3
 
 
-# The others take a minute or more each.
-SHORT = {"cifar_wrn28_10", "cifar10_noise", "fashion_mnist_small"}
 ON_JAX = {"cifar_wrn28_10"}
 
 
@@ -71,10 +70,7 @@ def perturbed(name):
     return ""
 
 
-@pytest.mark.parametrize(
-    "name",
-    [n if n in SHORT else pytest.param(n, marks=pytest.mark.slow) for n in RECIPES],
-)
+@pytest.mark.parametrize("name", RECIPES)
 def test_smoke(name, tmp_path):
     if BACKEND != "tensorflow" and name not in ON_JAX:
         pytest.skip("The recipes are the same on all backends.")

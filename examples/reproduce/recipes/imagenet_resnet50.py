@@ -49,4 +49,5 @@ ROWS = rows(
 
 
 def network(input_shape, classes, smoke, depth=50):
-    return resnet(input_shape, classes, depth=depth, width=8 if smoke else 64)
+    size = {"depth": 14, "width": 8} if smoke else {"depth": depth}
+    return resnet(input_shape, classes, **size)

@@ -1,0 +1,67 @@
+"""What plain training and SAM lose when Keras quantizes their network.
+
+A network of dense layers on Fashion-MNIST, since `keras.Model.quantize` leaves convolutions
+as they are. The learning rate and the weight decay are chosen for plain training, then rho,
+by the error on validation images after the last epoch. Then each is trained on all seeds,
+and tested as it is, and after `quantize("int8")` and `quantize("int4")`.
+"""
+
+import itertools
+
+import batches
+import keras
+import numpy as np
+import results
+from fashion_runs import tuning
+from settings import of
+
+PLAIN = tuning(
+    rho=[0.0],
+    learning_rate=[0.003, 0.01, 0.03, 0.1],
+    weight_decay=[5e-4, 2e-3, 8e-3, 3e-2],
+)
+RHOS = [0.02, 0.05, 0.1, 0.2, 0.5]
+MODES = [None, "int8", "int4"]
+
+
+def quantized(experiment, changes, seed, mode):
+    """Test loss and error, in percent, of a run's network after `quantize(mode)`."""
+    model, source = experiment.trained(changes, seed)
+    if mode:
+        model.quantize(mode, filters=lambda layer: isinstance(layer, keras.layers.Dense))
+    test = batches.evaluation(source, of(experiment.recipe, changes))
+    logits = model.predict(test, verbose=0)
+    labels = source.test.labels
+    loss = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    return {
+        "error": 100 * float(np.mean(logits.argmax(-1) != labels)),
+        "loss": float(np.mean(keras.ops.convert_to_numpy(loss))),
+    }
+
+
+def run(experiment, seeds):
+    """List of the results, and of what was tried to choose the settings.
+
+    Args:
+        experiment: `Experiment` of the recipe `fashion_mnist_mlp`.
+        seeds: List of integers. The first two choose.
+    """
+    runs = []
+
+    def best(settings):
+        means = []
+        for changes in settings:
+            errors = [results.errors(experiment.run(changes, s))[-1] for s in seeds[:2]]
+            means.append(float(np.mean(errors)))
+            runs.append({**changes, "error": means[-1]})
+            print(runs[-1], flush=True)
+        chosen = settings[int(np.argmin(means))]
+        return {name: value for name, value in chosen.items() if name != "validation"}
+
+    plain = best(PLAIN)
+    sam = best([{**plain, "rho": rho, "validation": True} for rho in RHOS])
+    for changes, seed, mode in itertools.product((plain, sam), seeds, MODES):
+        found = quantized(experiment, changes, seed, mode)
+        runs.append({**changes, "seed": seed, "mode": mode, **found})
+        print(runs[-1], flush=True)
+    return runs

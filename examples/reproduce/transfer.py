@@ -1,0 +1,115 @@
+"""The small network fine-tuned on a few digits: the paper's Table 3, in small.
+
+The network is trained on Fashion-MNIST first, plainly or with SAM, and then on 100 of
+scikit-learn's digits, plainly or with SAM: in all four ways. The results are the test error
+on digits, and what the network has forgotten: the test error on Fashion-MNIST, with its
+former last layer. Batch norm keeps its statistics in the second phase, as in the paper.
+"""
+
+import itertools
+
+import fashion_runs
+import few_digits
+import keras
+import numpy as np
+from architectures.frozen import FrozenStatistics
+from architectures.layers import classifier
+
+import keras_sam
+
+EPOCHS, BATCH_SIZE = 40, 20
+LEARNING_RATES = [0.003, 0.01, 0.03, 0.1, 0.3]
+RHOS = [0.02, 0.05, 0.1, 0.2, 0.5]
+FIRST = ["plain", "SAM"]  # As fashion_runs.py names them.
+
+
+def with_frozen_statistics(network):
+    """A copy, whose batch norm keeps its statistics."""
+
+    def copy(layer):
+        kind = type(layer)
+        if kind is keras.layers.BatchNormalization:
+            kind = FrozenStatistics
+        return kind.from_config(layer.get_config())
+
+    copied = keras.models.clone_model(network, clone_function=copy)
+    copied.set_weights(network.get_weights())
+    return copied
+
+
+def fine_tuned(first, source, seed, rho, learning_rate, validation):
+    """Trains a copy of the network `first` on digits.
+
+    Returns:
+        Dict of the error on digits and on the first task's test images, in percent.
+    """
+    keras.utils.set_random_seed(seed)
+    train, test = few_digits.load(seed, validation)
+    before = with_frozen_statistics(first)
+    features = before.layers[-2].output
+    network = keras.Model(before.input, classifier(10)(features))
+    model = keras_sam.SAMModel.from_model(network, rho=rho) if rho else network
+    steps = EPOCHS * len(train) // BATCH_SIZE
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    model.compile(
+        keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    model.fit(
+        scaled(train.images, source),
+        train.labels,
+        batch_size=BATCH_SIZE,
+        epochs=EPOCHS,
+        verbose=0,
+    )
+    return {
+        "digits": error(network, test, source),
+        "fashion": error(before, source.test, source),
+    }
+
+
+def scaled(images, source):
+    return (images.astype("float32") / 255 - source.mean) / source.std
+
+
+def error(network, part, source):
+    """Of a network, in percent."""
+    logits = network.predict(scaled(part.images, source), batch_size=512, verbose=0)
+    return 100 * float(np.mean(logits.argmax(-1) != part.labels))
+
+
+def run(experiment, seeds):
+    """List of the results of all ways, and of what was tried to choose their settings.
+
+    The learning rate is chosen for plain fine-tuning, then rho, by the mean of two seeds.
+
+    Args:
+        experiment: `Experiment` of the first phase.
+        seeds: List of integers.
+    """
+    firsts = {
+        (way, seed): experiment.trained(fashion_runs.CLEAN[way], seed)
+        for way, seed in itertools.product(FIRST, seeds)
+    }
+    runs = []
+
+    def once(way, seed, **settings):
+        model, source = firsts[way, seed]
+        found = fine_tuned(model, source, seed, **settings)
+        runs.append({"first": way, "seed": seed, **settings, **found})
+        print(runs[-1], flush=True)
+        return found["digits"]
+
+    def best(way, settings):
+        means = [
+            np.mean([once(way, seed, **one, validation=True) for seed in seeds[:2]])
+            for one in settings
+        ]
+        return settings[int(np.argmin(means))]
+
+    for way in FIRST:
+        plain = best(way, [{"rho": 0.0, "learning_rate": r} for r in LEARNING_RATES])
+        sam = best(way, [{**plain, "rho": rho} for rho in RHOS])
+        for settings, seed in itertools.product((plain, sam), seeds):
+            once(way, seed, **settings, validation=False)
+    return runs
