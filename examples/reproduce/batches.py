@@ -3,7 +3,7 @@
 import functools
 
 from augmentation import policies
-from augmentation.auto import auto_augment
+from augmentation.auto import CIFAR_FILL, auto_augment
 from augmentation.crop import central_crop, random_crop, random_flip, random_resized_crop
 from augmentation.cutout import cutout
 from augmentation.mixup import mixup
@@ -24,7 +24,7 @@ def training(source, settings, seed, first_epoch, epochs):
             epochs=epochs,
             seed=seed,
             first_epoch=first_epoch,
-            augment=_small(settings),
+            augment=_small(settings, source),
             cutout=cutout if _cuts_out(settings) else None,
             size=settings.image_size or None,
             mixup=functools.partial(mixup, alpha=settings.mixup)
@@ -59,15 +59,19 @@ def _cuts_out(settings):
     return settings.augmentation in ("cutout", "autoaugment", "autoaugment_only")
 
 
-def _small(settings):
+def _small(settings, source):
     """Function of a small uint8 image and a seed."""
     if settings.augmentation == "none":
         return None
     policy = policies.SVHN if settings.dataset == "svhn_cropped" else policies.CIFAR
+    # Grey images have no colour of CIFAR's, but their own mean.
+    fill = (
+        CIFAR_FILL if len(source.mean) == 3 else tuple(round(255 * m) for m in source.mean)
+    )
 
     def augment(image, seed):
         if settings.augmentation.startswith("autoaugment"):
-            image = auto_augment(image, seed, policy)
+            image = auto_augment(image, seed, policy, fill)
         if settings.augmentation == "autoaugment_only":
             return image
         return random_crop(random_flip(image, seed), seed)
