@@ -14,7 +14,6 @@ not run again, so the command also goes on after an interruption. Two processes 
 part of fashion_runs.py, each with seeds of its own: `--seeds=0,2,4` and `--seeds=1,3`.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -31,8 +30,11 @@ from experiment import Experiment
 from fashion_runs import PARTS
 from recipes import fashion_mnist_mlp, fashion_mnist_small
 
+# Parts that begin where a run of fashion_runs.py ends.
+SECOND = {"transfer": transfer, "quantized": quantized}
+
 FLAGS = flags.FLAGS
-flags.DEFINE_multi_enum("part", [], [*PARTS, "transfer", "quantized"], "What to run.")
+flags.DEFINE_multi_enum("part", [], [*PARTS, *SECOND], "What to run.")
 flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "The seeds of each setting.")
 flags.DEFINE_string("data_dir", None, "Where the four files of Fashion-MNIST are.")
 flags.DEFINE_string("results", "results", "The folder of results and weights.")
@@ -49,11 +51,11 @@ def run(part, seeds):
         data_dir=FLAGS.data_dir,
         verbose=0,
     )
-    if part in ("transfer", "quantized"):
-        runs = (transfer if part == "transfer" else quantized).run(experiment, seeds)
+    if part in SECOND:
+        runs = SECOND[part].run(experiment, seeds)
         found = results.environment(experiment.dtype) | {"runs": runs}
-        file = Path(FLAGS.results) / f"fashion_{part}.json"
-        file.write_text(json.dumps(found, indent=1) + "\n")
+        print(SECOND[part].table(runs))
+        results.write(Path(FLAGS.results) / f"fashion_{part}.json", found)
         return
     for seed in seeds:
         for changes in PARTS[part]:

@@ -65,3 +65,22 @@ def run(experiment, seeds):
         runs.append({**changes, "seed": seed, "mode": mode, **found})
         print(runs[-1], flush=True)
     return runs
+
+
+def table(runs):
+    """Markdown of what is lost: means over the seeds, with 95 % intervals."""
+    lines = [
+        "| training | rho | test error | int8 adds | int4 adds | int4 adds to the loss |"
+    ]
+    lines.append("|---|---|---|---|---|---|")
+    tested = [run for run in runs if "mode" in run]
+    for rho in dict.fromkeys(run["rho"] for run in tested):
+        at_rho = [run for run in tested if run["rho"] == rho]
+        same = {mode: [run for run in at_rho if run["mode"] == mode] for mode in MODES}
+        error = [run["error"] for run in same[None]]
+        cells = ["SAM" if rho else "plain", f"{rho:g}", results.mean_and_interval(error)]
+        for mode, what in (("int8", "error"), ("int4", "error"), ("int4", "loss")):
+            more = [b[what] - a[what] for a, b in zip(same[None], same[mode])]
+            cells.append(results.mean_and_interval(more))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

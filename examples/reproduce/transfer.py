@@ -12,6 +12,7 @@ import fashion_runs
 import few_digits
 import keras
 import numpy as np
+import results
 from architectures.frozen import FrozenStatistics
 from architectures.layers import classifier
 
@@ -113,3 +114,24 @@ def run(experiment, seeds):
         for settings, seed in itertools.product((plain, sam), seeds):
             once(way, seed, **settings, validation=False)
     return runs
+
+
+def table(runs):
+    """Markdown of the test errors of the four ways, in percent."""
+    lines = ["| first | then | rho | learning rate | digits | Fashion-MNIST after |"]
+    lines.append("|---|---|---|---|---|---|")
+    for row in rows(runs):
+        cells = [row["first"], "SAM" if row["rho"] else "plain"]
+        cells += [f"{row['rho']:g}", f"{row['learning_rate']:g}"]
+        same = [run for run in runs if all(run[name] == row[name] for name in row)]
+        for task in ("digits", "fashion"):
+            cells.append(results.mean_and_interval([run[task] for run in same]))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def rows(runs):
+    """The tested settings, each once, as dicts."""
+    names = "first", "rho", "learning_rate", "validation"
+    tested = [tuple(run[name] for name in names) for run in runs if not run["validation"]]
+    return [dict(zip(names, values)) for values in dict.fromkeys(tested)]

@@ -102,3 +102,22 @@ def test_quantization(tmp_path):
     ]
     assert losses[0] == losses[3]
     assert 0 < abs(losses[1] - losses[0]) < abs(losses[2] - losses[0])
+
+
+def test_table_of_transfer():
+    way = {"first": "SAM", "rho": 0.1, "learning_rate": 0.03}
+    chosen = {"validation": False, "digits": 9.0, "fashion": 30.0}
+    tried = {"validation": True, "digits": 1.0, "fashion": 1.0}
+    runs = [{**way, "seed": 0, **tried}, {**way, "seed": 0, **chosen}]
+    (row,) = transfer.table(runs).splitlines()[2:]
+    assert row == "| SAM | SAM | 0.1 | 0.03 | 9.00 | 30.00 |"
+
+
+def test_table_of_quantization():
+    found = {None: (15.0, 0.5), "int8": (15.1, 0.5), "int4": (17.0, 0.75)}
+    runs = [
+        {"rho": 0.0, "seed": 0, "mode": mode, "error": error, "loss": loss}
+        for mode, (error, loss) in found.items()
+    ]
+    (row,) = quantized.table([{"rho": 0.0, "error": 1.0}, *runs]).splitlines()[2:]
+    assert row == "| plain | 0 | 15.00 | 0.10 | 2.00 | 0.25 |"
