@@ -181,6 +181,8 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
         state.taken = True
         keras_trainer.check_compiled(self)
         keras_trainer.build(self, data)
+        with _backend.creating():
+            keras_trainer.build_optimizer(self)
         state.stepping = True
         try:
             return train_step(self, data, state)

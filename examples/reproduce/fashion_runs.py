@@ -45,9 +45,9 @@ CLEAN = {
     "plain": {"rho": 0.0},
     "plain, twice the epochs": {"rho": 0.0, "epochs": 40},
     "plain, moving average": {"rho": 0.0, "ema": 0.9},
-    "SAM": {"rho": 0.05},
-    "SAM, moving average": {"rho": 0.05, "ema": 0.9},
-    "ASAM": {"rho": 0.2, "ascent": "adaptive"},
+    "SAM": {"rho": 0.2, "weight_decay": 8e-3},
+    "SAM, moving average": {"rho": 0.2, "weight_decay": 8e-3, "ema": 0.9},
+    "ASAM": {"rho": 0.1, "ascent": "adaptive"},
 }
 M = grid(m=[4, 16, 64, 0], rho=[0.01, 0.02, 0.05, 0.1, 0.2], test_every=[20])
 

@@ -151,8 +151,8 @@ def apply(optimizer, gradients, variables):
 
 def creating():
     """The scope of what may create variables in the first step: the optimizer's, and those
-    of the metrics. What the passes create stays out of it: they draw from a seed of the
-    model's that is there before the step, and not from one that it creates."""
+    of the metrics. The passes are not in it: what they draw from, and what scales their
+    loss, has to be there before them."""
     return contextlib.nullcontext()
 
 

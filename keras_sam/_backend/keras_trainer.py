@@ -171,3 +171,9 @@ def build(model, data):
     """Builds what is not built yet: the step has to know the weights before it runs."""
     if not all(layer.built for layer in layers(model)):
         model._symbolic_build(data_batch=data)
+
+
+def build_optimizer(model):
+    """Before the passes: a loss is scaled in another way while its optimizer is not built."""
+    if model.trainable_weights and not model.optimizer.built:
+        model.optimizer.build(model.trainable_weights)

@@ -50,9 +50,8 @@ def train_step(model, data, state):
     keras_trainer.update_loss(model, kept.loss, batch_size)
     if variables:
         state.memory.assign(step.memory)
+        _backend.apply(model.optimizer, step.gradients, variables)
     with _backend.creating():
-        if variables:
-            _backend.apply(model.optimizer, step.gradients, variables)
         metrics = model.compute_metrics(x, y, kept.y_pred, sample_weight=sample_weight)
     return logs | metrics
 
