@@ -174,6 +174,6 @@ def build(model, data):
 
 
 def build_optimizer(model):
-    """Before the passes: a loss is scaled in another way while its optimizer is not built."""
+    """Before the passes: until it is built, a loss is scaled in another way."""
     if model.trainable_weights and not model.optimizer.built:
         model.optimizer.build(model.trainable_weights)
