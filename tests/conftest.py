@@ -8,7 +8,7 @@ from pathlib import Path
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
 
 # Where JAX finds what it has compiled before, in these tests or in earlier ones.
-# Many tests compile the same: without it, all of them together need twice the time.
+# Many tests compile the same: 40 of them took 100 s from empty, and 170 s without it.
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".jax_cache")
 )

@@ -1,9 +1,11 @@
 """A small network on Fashion-MNIST, which two processor cores can train.
 
-    python examples/reproduce/train.py --recipe=fashion_mnist_small --seeds=5
+    python examples/reproduce/train.py --recipe=fashion_mnist_small --seeds=5 \\
+        --rho=0.2 --weight_decay=0.008
     python examples/reproduce/train.py --recipe=fashion_mnist_small --rho=0 --seeds=5
 
-Not an experiment of the paper. README.md has what it gave, and the commands.
+Not an experiment of the paper. The settings are those chosen for plain training, and the
+first command has those chosen for SAM. README.md has what they gave.
 """
 
 from architectures.small import small
