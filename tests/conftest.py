@@ -30,6 +30,12 @@ if BACKEND == "tensorflow":
         [tf.config.LogicalDeviceConfiguration()] * REPLICAS,
     )
 
+if BACKEND == "torch":
+    import torch
+
+    # Or cuDNN adds up in another order each time, where there is a GPU.
+    torch.backends.cudnn.deterministic = True
+
 
 @pytest.fixture(autouse=True)
 def _fresh():

@@ -18,6 +18,14 @@ MODES = {
 REPLICAS = 4
 
 
+def on_gpu_of_jax():
+    if BACKEND != "jax":
+        return False
+    import jax
+
+    return jax.default_backend() == "gpu"
+
+
 def long_if_eager(modes):
     return [
         pytest.param(m, marks=pytest.mark.slow if m.get("run_eagerly") else ())
@@ -58,6 +66,13 @@ def state(model):
     variables = [*model.variables, *model.optimizer.variables]
     variables += [v for m in metrics for v in m.variables]
     return [array(v) for v in variables]
+
+
+def generators():
+    """The states of PyTorch's global generators."""
+    import torch
+
+    return [array(s) for s in (torch.get_rng_state(), *torch.cuda.get_rng_state_all())]
 
 
 def assert_identical(actual, expected, rtol=0.0):

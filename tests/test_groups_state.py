@@ -49,7 +49,7 @@ def test_metrics_and_counters_go_on_and_averages_are_averaged(mode):
     x = np.arange(20.0).reshape(10, 2)
     model.fit(x, np.zeros(10), batch_size=10, shuffle=False, verbose=0)
     assert float(counting.mean.count) == 10.0
-    np.testing.assert_allclose(counting.mean.result(), x.mean(), rtol=1e-6)
+    np.testing.assert_allclose(array(counting.mean.result()), x.mean(), rtol=1e-6)
     assert int(counting.calls) == 3
     np.testing.assert_allclose(counting.average, 0.5 + 0.5 * x.mean(), rtol=1e-6)
 

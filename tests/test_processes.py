@@ -21,7 +21,11 @@ def test_two_processes(tmp_path, m, alone):
     pytest.importorskip("tensorflow")  # For `tf.data`, of which each has its part.
     with socket.create_server(("localhost", 0)) as free:
         address = f"localhost:{free.getsockname()[1]}"
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    # The CPU, also where there is a GPU: one GPU is no device of two processes.
+    flags = {
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
     command = [sys.executable, "-m", "tests.jax_worker"]
     workers = [
         subprocess.Popen(

@@ -116,6 +116,11 @@ def test_files_of_weights_are_the_plain_models(images, form, tmp_path):
 @pytest.mark.parametrize("form", SOME)
 def test_export(images, form, tmp_path):
     tf = pytest.importorskip("tensorflow")
+    if BACKEND == "jax":
+        import jax
+
+        if jax.__version_info__ >= (0, 11):
+            pytest.skip("TensorFlow 2.21 cannot read what it exports.")
     model = classify(FORMS[form](rho=0.1))
     model.fit(*images, verbose=0)
     model.export(tmp_path / "saved_model", verbose=False)

@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 
 import keras_sam
-from tests.helpers import BACKEND, array, assert_identical, state
+from tests.helpers import BACKEND, array, assert_identical, generators, state
 from tests.models import classify, cnn
 from tests.plain import assert_like_plain
 
@@ -49,8 +49,8 @@ def test_a_module_trains_as_in_keras(images):
 
 @pytest.mark.parametrize("m", [None, 8])
 def test_a_module_against_the_textbook(images, m):
-    x, y = (torch.as_tensor(a[:16]) for a in images)
     model = wrapped(rho=0.5, m=m)
+    x, y = (ops.convert_to_tensor(a[:16]) for a in images)
     model.optimizer = keras.optimizers.SGD(0.1)
     by_hand = copy.deepcopy(model.layers[1].module)
     weights = list(by_hand.parameters())
@@ -64,20 +64,19 @@ def test_a_module_against_the_textbook(images, m):
     keras.utils.set_random_seed(3)
     for i in range(0, 16, m or 16):
         rows = slice(i, i + (m or 16))
-        generator, statistics = torch.get_rng_state(), copy.deepcopy(by_hand.state_dict())
-        g = gradients(rows)
-        moved = torch.get_rng_state(), copy.deepcopy(by_hand.state_dict())
+        statistics = copy.deepcopy(by_hand.state_dict())
+        with torch.random.fork_rng():  # Both passes draw the same.
+            g = gradients(rows)
+        moved = copy.deepcopy(by_hand.state_dict())
         norm = torch.sqrt(sum((d**2).sum() for d in g))
-        torch.set_rng_state(generator)
         by_hand.load_state_dict(statistics)
         with torch.no_grad():
             for w, d in zip(weights, g):
                 w += 0.5 * d / norm
         for move, s in zip(moves, gradients(rows)):
             move += s * len(y[rows]) / 16
-        torch.set_rng_state(moved[0])
-        by_hand.load_state_dict(moved[1])
-    expected = torch.get_rng_state()
+        by_hand.load_state_dict(moved)
+    expected = generators()
 
     keras.utils.set_random_seed(3)
     model.train_on_batch(x, y)
@@ -86,7 +85,7 @@ def test_a_module_against_the_textbook(images, m):
         np.testing.assert_allclose(array(variable), expect, rtol=1e-4, atol=1e-6)
     for b, other in zip(buffers(model), by_hand.buffers()):
         np.testing.assert_allclose(b, array(other), rtol=1e-5)
-    assert torch.equal(torch.get_rng_state(), expected)
+    assert_identical(generators(), expected)
 
 
 @pytest.mark.parametrize("failing_pass", [1, 2])
@@ -115,8 +114,8 @@ def test_the_generator_moves_once(images, rho):
     for cls in (keras.Model, lambda *a: keras_sam.SAMModel(*a, rho=rho)):
         keras.utils.set_random_seed(1)
         classify(cls(*cnn())).fit(*images, batch_size=16, verbose=0)
-        states.append(torch.get_rng_state())
-    assert torch.equal(*states)
+        states.append(generators())
+    assert_identical(*states)
 
 
 def test_nothing_is_left_in_grad(images):

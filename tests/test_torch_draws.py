@@ -9,7 +9,7 @@ from keras import layers
 
 import keras_sam
 from keras_sam import schedules
-from tests.helpers import BACKEND, array, assert_identical, state
+from tests.helpers import BACKEND, assert_identical, generators, state
 from tests.models import classify, rows
 
 torch = pytest.importorskip("torch")
@@ -20,10 +20,11 @@ class Noise(layers.Layer):
     def call(self, x, training=None):
         if not training:
             return x
-        x = torch.nn.functional.dropout(x, 0.3) + torch.randn_like(x) * torch.rand(8)
-        return (
-            x * torch.empty(8).uniform_() * (1 + torch.randperm(8) + torch.randint(3, (8,)))
-        )
+        x = torch.nn.functional.dropout(x, 0.3)
+        x = x * torch.empty_like(x).uniform_() + torch.randn_like(x)
+        # As a module may that was written for the CPU, where the model is on a GPU.
+        drawn = torch.rand(8) + torch.randperm(8) + torch.randint(3, (8,))
+        return x * drawn.to(x.device)
 
 
 def noisy(cls=keras_sam.SAMModel, **settings):
@@ -51,7 +52,7 @@ def test_it_draws_as_plain_training_does(fraction):
     schedule = schedules.Fraction(fraction)
     for model in (noisy(keras.Model), noisy(rho=0.0, schedule=schedule)):
         fit(model, epochs=2)
-        results.append([*state(model), array(torch.get_rng_state())])
+        results.append([*state(model), *generators()])
     assert_identical(*results)
 
 

@@ -96,7 +96,7 @@ class _Keep(TorchDispatchMode):
         return result
 
     def _draw_privately(self, func, args, kwargs):
-        device = torch.device(get_device()).type
+        device = _device(args, kwargs)
         if device not in self.copies:
             state = _module(device).get_rng_state()
             self.copies[device] = torch.Generator(device).set_state(state)
@@ -168,6 +168,12 @@ def _may_draw(func):
     # This one only asks which kernel to take.
     choice = torch.ops.aten._fused_sdp_choice.default
     return torch.Tag.nondeterministic_seeded in func.tags and func is not choice
+
+
+def _device(args, kwargs):
+    """Where an operation draws: it may be the CPU, while the model is on a GPU."""
+    given = [kwargs.get("device"), *(getattr(a, "device", None) for a in args)]
+    return next((d.type for d in given if d is not None), "cpu")
 
 
 def _module(device):
