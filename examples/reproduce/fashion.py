@@ -66,7 +66,8 @@ def run(part, seeds):
 def main(_):
     for part in FLAGS.part:
         run(part, list(map(int, FLAGS.seeds)))
-    runs = results.finished(FLAGS.results)
+    found = results.finished(FLAGS.results)
+    runs = [run for run in found if run["recipe"] == "fashion_mnist_small"]
     print(fashion_report.tables(runs))
     if FLAGS.pictures:
         fashion_report.pictures(runs, FLAGS.pictures)

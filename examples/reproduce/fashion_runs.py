@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 from recipes import fashion_mnist_small
 from settings import of
 
@@ -35,23 +36,62 @@ TUNE = {
     + tuning(rho=[0.1, 0.2, 0.4], weight_decay=[2e-3]),
     "tune_asam": tuning(rho=[0.05, 0.1, 0.2, 0.5, 1.0, 2.0], ascent=["adaptive"])
     + tuning(rho=[0.2, 0.5, 1.0, 2.0], ascent=["adaptive"], weight_decay=[8e-3]),
-    "tune_noise": tuning(noise=NOISE, rho=[0.0], weight_decay=[8e-3, 3e-2])
-    + tuning(noise=NOISE, rho=[0.0], mixup=[1.0, 8.0])
-    + tuning(noise=NOISE, rho=[0.05, 0.1, 0.2]),
+    "tune_noise": tuning(
+        noise=NOISE, rho=[0.0], weight_decay=[8e-3, 1.5e-2, 3e-2, 0.1, 0.2]
+    )
+    + tuning(noise=NOISE, rho=[0.0], mixup=[1.0, 8.0], weight_decay=[2e-3, 8e-3, 3e-2, 0.1])
+    + tuning(noise=NOISE, rho=[0.05, 0.1, 0.2], weight_decay=[3e-2, 0.1])
+    + tuning(noise=NOISE, rho=[0.1, 0.2, 0.4], weight_decay=[8e-3]),
 }
 
 # The chosen settings.
+SAM = {"rho": 0.2, "weight_decay": 8e-3}
 CLEAN = {
     "plain": {"rho": 0.0},
     "plain, twice the epochs": {"rho": 0.0, "epochs": 40},
     "plain, moving average": {"rho": 0.0, "ema": 0.9},
-    "SAM": {"rho": 0.2, "weight_decay": 8e-3},
-    "SAM, moving average": {"rho": 0.2, "weight_decay": 8e-3, "ema": 0.9},
+    "SAM": SAM,
+    "SAM, moving average": {**SAM, "ema": 0.9},
     "ASAM": {"rho": 0.1, "ascent": "adaptive"},
 }
-M = grid(m=[4, 16, 64, 0], rho=[0.01, 0.02, 0.05, 0.1, 0.2], test_every=[20])
+# The same with wrong labels, but for what trains twice.
+MIXUP = {"rho": 0.0, "mixup": 8.0, "weight_decay": 8e-3}
+NOISY = {
+    part: {"plain": {"rho": 0.0, "weight_decay": decay}, "mixup": MIXUP, "SAM": SAM}
+    for part, decay in zip(NOISE, [3e-2, 3e-2, 3e-2, 1.5e-2])
+}
+M = grid(
+    m=[4, 16, 64, 0], rho=[0.02, 0.05, 0.1, 0.2, 0.4], weight_decay=[8e-3], test_every=[20]
+)
 
-PARTS = {**TUNE, "clean": list(CLEAN.values()), "m": M}
+
+def noisy(part):
+    """Dict of the settings of the five methods, with this part of wrong labels."""
+    plain, mixup, sam = ({"noise": part, **changes} for changes in NOISY[part].values())
+    return {
+        "plain": plain,
+        "mixup": mixup,
+        "bootstrap and mixup": {**mixup, "bootstrap": True},
+        "SAM": sam,
+        "bootstrap and SAM": {**sam, "bootstrap": True},
+    }
+
+
+PARTS = {
+    **TUNE,
+    "clean": list(CLEAN.values()),
+    "noise": [changes for part in NOISE for changes in noisy(part).values()],
+    "m": M,
+}
+
+
+def chosen(settings, error, seeds):
+    """The one of the settings with the lowest mean of `error(setting, seed)`.
+
+    Two seeds choose, of those that are given.
+    """
+    means = [np.mean([error(one, seed) for seed in seeds[:2]]) for one in settings]
+    return settings[int(np.argmin(means))]
 
 
 def runs_with(changes, runs):

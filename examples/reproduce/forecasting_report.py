@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from forecasting_runs import Setting, by_setting
-from scipy import stats
+from results import interval
 
 ERROR = "test error minus that of least squares"
 
@@ -19,12 +19,6 @@ class Row(NamedTuple):
     best: tuple  # excess after the epoch with the lowest validation error
     last: tuple  # excess after the last epoch
     gain: tuple | None  # by how much `best` is below that of plain training
-
-
-def interval(values):
-    """Mean, and half of the 95 % interval by Student's t."""
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return float(np.mean(values)), float(half)
 
 
 def summarize(results):

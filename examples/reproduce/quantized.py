@@ -1,9 +1,10 @@
 """What plain training and SAM lose when Keras quantizes their network.
 
 A network of dense layers on Fashion-MNIST, since `keras.Model.quantize` leaves convolutions
-as they are. The learning rate and the weight decay are chosen for plain training, then rho,
-by the error on validation images after the last epoch. Then each is trained on all seeds,
-and tested as it is, and after `quantize("int8")` and `quantize("int4")`.
+as they are. The learning rate and the weight decay are chosen for plain training, then rho
+with this weight decay and with a quarter of it, by the error on validation images after the
+last epoch. Then each is trained on all seeds, and tested as it is, and after
+`quantize("int8")` and `quantize("int4")`.
 """
 
 import itertools
@@ -12,7 +13,7 @@ import batches
 import keras
 import numpy as np
 import results
-from fashion_runs import tuning
+from fashion_runs import chosen, grid, tuning
 from settings import of
 
 PLAIN = tuning(
@@ -48,19 +49,18 @@ def run(experiment, seeds):
     """
     runs = []
 
-    def best(settings):
-        means = []
-        for changes in settings:
-            errors = [results.errors(experiment.run(changes, s))[-1] for s in seeds[:2]]
-            means.append(float(np.mean(errors)))
-            runs.append({**changes, "error": means[-1]})
-            print(runs[-1], flush=True)
-        chosen = settings[int(np.argmin(means))]
-        return {name: value for name, value in chosen.items() if name != "validation"}
+    def error(changes, seed):
+        found = results.errors(experiment.run(changes, seed))[-1]
+        runs.append({**changes, "seed": seed, "error": found})
+        print(runs[-1], flush=True)
+        return found
 
-    plain = best(PLAIN)
-    sam = best([{**plain, "rho": rho, "validation": True} for rho in RHOS])
+    plain = chosen(PLAIN, error, seeds)
+    decays = [plain["weight_decay"], plain["weight_decay"] / 4]
+    tried = grid(rho=RHOS, weight_decay=decays)
+    sam = chosen([plain | changes for changes in tried], error, seeds)
     for changes, seed, mode in itertools.product((plain, sam), seeds, MODES):
+        changes = changes | {"validation": False}
         found = quantized(experiment, changes, seed, mode)
         runs.append({**changes, "seed": seed, "mode": mode, **found})
         print(runs[-1], flush=True)

@@ -94,25 +94,20 @@ def run(experiment, seeds):
     }
     runs = []
 
-    def once(way, seed, **settings):
-        model, source = firsts[way, seed]
-        found = fine_tuned(model, source, seed, **settings)
-        runs.append({"first": way, "seed": seed, **settings, **found})
+    def error(settings, seed, validation=True):
+        model, source = firsts[settings["first"], seed]
+        rest = {name: value for name, value in settings.items() if name != "first"}
+        found = fine_tuned(model, source, seed, **rest, validation=validation)
+        runs.append({**settings, "seed": seed, "validation": validation, **found})
         print(runs[-1], flush=True)
         return found["digits"]
 
-    def best(way, settings):
-        means = [
-            np.mean([once(way, seed, **one, validation=True) for seed in seeds[:2]])
-            for one in settings
-        ]
-        return settings[int(np.argmin(means))]
-
     for way in FIRST:
-        plain = best(way, [{"rho": 0.0, "learning_rate": r} for r in LEARNING_RATES])
-        sam = best(way, [{**plain, "rho": rho} for rho in RHOS])
+        tried = fashion_runs.grid(first=[way], rho=[0.0], learning_rate=LEARNING_RATES)
+        plain = fashion_runs.chosen(tried, error, seeds)
+        sam = fashion_runs.chosen([{**plain, "rho": rho} for rho in RHOS], error, seeds)
         for settings, seed in itertools.product((plain, sam), seeds):
-            once(way, seed, **settings, validation=False)
+            error(settings, seed, validation=False)
     return runs
 
 

@@ -1,11 +1,14 @@
 """Fashion-MNIST in small: its settings, its second tasks, and the tables of its results."""
 
+from pathlib import Path
+
 import fashion_report
 import fashion_runs
 import few_digits
 import numpy as np
 import pytest
 import quantized
+import report
 import results
 import settings
 import transfer
@@ -15,6 +18,8 @@ from recipes import fashion_mnist_mlp, fashion_mnist_small
 
 from tests.helpers import BACKEND, array, only_on
 from tests.reproduce import tiny
+
+REPRODUCE = Path(__file__).parents[2] / "examples/reproduce"
 
 pytestmark = pytest.mark.skipif(BACKEND == "jax", reason="It is the same on all backends.")
 
@@ -51,6 +56,16 @@ def test_tables(tmp_path):
     )
     fashion_report.save(runs, tmp_path / "all.jsonl")
     assert results.finished(tmp_path / "all.jsonl") == runs
+
+
+def test_the_readme_has_the_results():
+    readme = (REPRODUCE / "README.md").read_text()
+    runs = results.finished(REPRODUCE / "results/fashion_mnist_small.jsonl")
+    for table in fashion_report.readme_tables(runs):
+        assert table in readme
+    runs = results.finished(REPRODUCE / "results/fashion_mnist_wrn28_10.jsonl")
+    table = report.table("fashion_mnist_wrn28_10", runs).splitlines()
+    assert "\n".join(table[:2] + table[-4:]) in readme
 
 
 def test_digits():

@@ -8,11 +8,12 @@
 The paper's row "AA" is cutout alone. The paper does not state the epochs: 200 are the
 default of its code.
 
-Time: not measured on any accelerator yet.
+Time of an epoch on one H100, JAX, `--mixed_precision=bfloat16`: 4.2 s plain, 15.5 s with
+m = 32.
 """
 
 from recipes.cifar_wrn28_10 import network  # noqa: F401
-from rows import rows
+from rows import Row, rows
 from settings import Settings
 
 SETTINGS = Settings(
@@ -31,4 +32,12 @@ ROWS = rows(
         ("fashion_mnist", "basic"): ("3.98 ± 0.05", "4.57 ± 0.07"),
         ("fashion_mnist", "cutout"): ("3.61 ± 0.06", "3.86 ± 0.14"),
     },
+) + tuple(
+    Row("Shortened, not in the paper", (f"--test_every=3 {flags}",), "")
+    for flags in (
+        "--rho=0 --epochs=15",
+        "--rho=0 --epochs=30",
+        "--epochs=15",
+        "--epochs=15 --m=0",
+    )
 )
