@@ -29,6 +29,7 @@ __all__ = [
     "differentiate",
     "fold",
     "head",
+    "in_scope",
     "mended",
     "model_scope",
     "of_replicas",
@@ -76,11 +77,11 @@ def records(variables):
     return False
 
 
-def differentiate(model, fn, variables, weights, state, draws, at=None):
-    """Runs `fn() -> (loss, aux)`, a pass of `model`, and writes nothing.
+def differentiate(layers, fn, variables, weights, state, draws, at=None):
+    """Runs `fn() -> (loss, aux)`, a pass of the layers, and writes nothing.
 
     Args:
-        model: The `keras.Model`.
+        layers: List of layers, however deep.
         fn: The callable.
         variables: List of the variables that are trained.
         weights: List of tensors that stand in for them.
@@ -102,7 +103,7 @@ def differentiate(model, fn, variables, weights, state, draws, at=None):
     )
 
 
-def check_reach(model, predict, variables, gradients, draws):
+def check_reach(layers, predict, variables, gradients, draws):
     """Raises where `predict()` uses a variable in a way that a tensor in its place would
     not see. The gradients are those of the loss, on tensors."""
 
@@ -162,8 +163,14 @@ def model_scope(model):
 
 
 def replicas(model):
-    """The number of replicas that train together."""
+    """The number of replicas that train together: the model's, or those around the code
+    that runs where the model is `None`."""
     return 1
+
+
+def in_scope(fn):
+    """`fn()`, which reads variables and writes none, in the scope that passes need."""
+    return fn()
 
 
 def shards(model):

@@ -24,12 +24,14 @@ def variable(rho):
 def radius(rho, variable, optimizer):
     """The radius for the optimizer's next step, a scalar.
 
-    A schedule is a function of the optimizer's iterations or learning rate. A callable has
-    no arguments, as one for the learning rate of Keras's optimizers: a compiled step calls
-    it once, when it is compiled.
+    A number is its variable's value, if it has one. A schedule is a function of the
+    optimizer's iterations or learning rate. A callable has no arguments, as one for the
+    learning rate of Keras's optimizers: a compiled step calls it once, when it is compiled.
     """
     if variable is not None:
         return variable.value
+    if isinstance(rho, float):
+        return ops.convert_to_tensor(rho, keras.config.floatx())
     if isinstance(rho, RhoByLearningRate):
         return rho(optimizer.learning_rate)
     if isinstance(rho, Schedule):

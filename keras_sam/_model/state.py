@@ -10,6 +10,7 @@ from keras_sam._backend import keras_trainer
 from keras_sam._model import rho
 from keras_sam._model.memory import MemoryVariables
 from keras_sam._step.geometry import neighbours
+from keras_sam._step.objective import perturbed_by
 from keras_sam.schedules.schedule import Time
 
 
@@ -107,10 +108,7 @@ class State:
         """
         ascent, schedule = self.settings.ascent, self.settings.schedule
         trained = [v for v in model.trainable_weights if not v.overwrite_with_gradient]
-        perturbed = trained
-        if ascent.variables is not None:
-            chosen = ascent.variables.select(trained, keras_trainer.layers(model))
-            perturbed = [v for v, is_chosen in zip(trained, chosen) if is_chosen]
+        perturbed = perturbed_by(ascent, trained, keras_trainer.layers(model))
         ascent.build(perturbed)
         seen = {"ascent": (ascent, perturbed), "schedule": (schedule, trained)}
         tensors = {

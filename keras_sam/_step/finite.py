@@ -9,7 +9,7 @@ from keras_sam import _backend
 from keras_sam._step.branch import branch
 
 
-def usable(perturbed, clean, indices, optimizer):
+def usable(perturbed, clean, indices, skips):
     """What can be used of a pass at w + eps, where that may be beyond all numbers.
 
     Where its loss is not finite, no gradient can be used, and the step is the plain one.
@@ -21,13 +21,14 @@ def usable(perturbed, clean, indices, optimizer):
         perturbed: The `Pass` at w + eps.
         clean: List of the gradients at w, or `None` where there are none.
         indices: List of the indices of the weights that are trained.
-        optimizer: The model's optimizer.
+        skips: Whether the optimizer skips a step whose gradient overflows: a bool, or a
+            scalar tensor.
 
     Returns:
         The gradients to use, and whether the loss is finite: a scalar bool tensor. (To
         look at all gradients for it would keep more of them at a time.)
     """
-    loss, skips = ops.isfinite(perturbed.loss), _skips_overflow(optimizer)
+    loss = ops.isfinite(perturbed.loss)
     gradients = list(perturbed.gradients)
     present = [i for i in indices if gradients[i] is not None]
     if not present:
@@ -79,7 +80,7 @@ def is_floating(tensor):
     return keras.backend.is_float_dtype(keras.backend.standardize_dtype(tensor.dtype))
 
 
-def _skips_overflow(optimizer):
+def skips_overflow(optimizer):
     """Whether it skips a step in which its scale of the loss makes a gradient overflow."""
     if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return False

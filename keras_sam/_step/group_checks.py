@@ -2,23 +2,20 @@
 
 import keras
 
-from keras_sam._backend import keras_trainer
 
-
-def check_groups(model, geometry, batch_size, memories):
-    """Refuses what would be another model, or another loss, group by group.
+def check_groups(layers, geometry, batch_size, memories):
+    """Refuses what would be another model, group by group.
 
     Args:
-        model: A compiled `keras.Model`.
+        layers: List of layers, however deep.
         geometry: The `Geometry` of the batch.
         batch_size: Integer, the number of its examples, or `None` if it is unknown.
         memories: Integer, the number of replicas whose memories are in one call.
 
     Raises:
-        ValueError: if a loss is a sum over the batch or a mean by its weights, if a
-            recurrent layer has a state for each of the batch's examples, if batch
-            statistics span several replicas, or if the batch is too small for a memory of
-            each replica.
+        ValueError: if a recurrent layer has a state for each of the batch's examples, if
+            batch statistics span several replicas, or if the batch is too small for a
+            memory of each replica.
     """
     if memories > 1 and (geometry.group is None or batch_size < 2 * geometry.group):
         raise ValueError(
@@ -26,15 +23,8 @@ def check_groups(model, geometry, batch_size, memories):
             "of their groups. Leave the short last batch out (`drop_remainder=True`). "
             f"Received: {batch_size} examples on {geometry.shards} replicas"
         )
-    for loss in keras.tree.flatten(model.loss):
-        if getattr(loss, "reduction", None) in ("sum", "mean_with_sample_weight"):
-            _refuse(
-                "each loss has to be a mean over examples, of which groups have few. Use "
-                '`reduction="sum_over_batch_size"` and a higher learning rate',
-                f"loss={loss.name} with reduction={loss.reduction}",
-            )
     replicas = geometry.replicas
-    for layer in keras_trainer.layers(model):
+    for layer in layers:
         if getattr(layer, "stateful", False):
             _refuse(
                 "a recurrent layer cannot keep a state for each example of the batch. "
@@ -46,6 +36,22 @@ def check_groups(model, geometry, batch_size, memories):
                 "batch statistics cannot be those of all replicas, which are not in the "
                 "same group at a time. Use `synchronized=False`, or `m=None`",
                 f"layer={layer.name} with synchronized=True on {replicas} replicas",
+            )
+
+
+def check_losses(losses):
+    """Refuses what would be another loss, group by group.
+
+    Raises:
+        ValueError: if one of Keras's losses is a sum over the batch, or a mean by its
+            weights.
+    """
+    for loss in keras.tree.flatten(losses):
+        if getattr(loss, "reduction", None) in ("sum", "mean_with_sample_weight"):
+            _refuse(
+                "each loss has to be a mean over examples, of which groups have few. Use "
+                '`reduction="sum_over_batch_size"` and a higher learning rate',
+                f"loss={loss.name} with reduction={loss.reduction}",
             )
 
 

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from keras import ops
+
 from keras_sam._step.finite import is_floating, unless_infinite
 
 
@@ -21,6 +23,13 @@ class Memory(NamedTuple):
     @property
     def common(self):
         return [t for tensors in self for t in tensors if not is_floating(t)]
+
+    def for_shards(self, count):
+        """With an axis of as many replicas, before the others, in what is per replica."""
+        if count == 1:
+            return self
+        copies = [ops.repeat(t[None], count, axis=0) for t in self.per_replica]
+        return self.replaced(copies, self.common)
 
     def replaced(self, per_replica, common):
         """The same with other values."""

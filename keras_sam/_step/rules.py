@@ -27,9 +27,8 @@ class Rules:
         settings: The model's `Settings`.
         rho: Scalar, the radius.
         time: The step's `Time`.
-        optimizer: The model's optimizer.
-        variables: List of Keras variables.
-        perturbed: List of those of them that the ascent perturbs.
+        objective: The `Objective`.
+        perturbed: List of those of its variables that the ascent perturbs.
         gradients: The `Gradients` of these variables.
 
     Attributes:
@@ -37,14 +36,14 @@ class Rules:
             the plain step: TensorFlow's graph optimizer would see the difference.
     """
 
-    def __init__(self, settings, rho, time, optimizer, variables, perturbed, gradients):
+    def __init__(self, settings, rho, time, objective, perturbed, gradients):
         self.ascent, self.descent = settings.ascent, settings.descent
         self.schedule, self.second_order = settings.schedule, settings.second_order
         self.stays_at_w = settings.rho_is_zero
         self.rho, self.time = rho, time
-        self.optimizer, self.variables = optimizer, variables
+        self.variables, self.skips_overflow = objective.variables, objective.skips_overflow
         perturbed = set(map(id, perturbed))
-        self.perturbed = [i for i, v in enumerate(variables) if id(v) in perturbed]
+        self.perturbed = [i for i, v in enumerate(self.variables) if id(v) in perturbed]
         self.gradients, self.trained = gradients, gradients.trained
 
     @property
@@ -104,7 +103,7 @@ class Rules:
         tensor, or `None` where that is a pass at w."""
         if self.stays_at_w:
             return perturbed.gradients, None
-        return usable(perturbed, clean, self.trained, self.optimizer)
+        return usable(perturbed, clean, self.trained, self.skips_overflow())
 
     def descend(self, climbs, gradients, perturbed, memory):
         """The gradients for the optimizer, and the memory at the end of the step."""

@@ -1,19 +1,18 @@
 """Keras's `train_step(data)` around the pure step."""
 
 import functools
-import itertools
 import warnings
 
 import keras
 
 from keras_sam import _backend
 from keras_sam._backend import keras_trainer
+from keras_sam._step.batch import Passes, evaluation, step_on_batch
+from keras_sam._step.finite import skips_overflow
 from keras_sam._step.geometry import divide
-from keras_sam._step.gradients import Gradients
-from keras_sam._step.group_checks import check_groups, check_masks
-from keras_sam._step.groups import step_over_groups
+from keras_sam._step.group_checks import check_groups, check_losses, check_masks
+from keras_sam._step.objective import Objective
 from keras_sam._step.rules import Rules
-from keras_sam._step.step import Pass, sharpness_aware_step
 
 
 def train_step(model, data, state):
@@ -29,11 +28,10 @@ def train_step(model, data, state):
         Dict of scalars, the logs of Keras's own `train_step`.
     """
     x, y, sample_weight = data = keras.utils.unpack_x_y_sample_weight(data)
-    variables = model.trainable_weights
-    logs = {}
+    objective, logs = objective_of(model), {}
 
-    if variables:
-        step = _step(model, data, variables, state)
+    if objective.variables:
+        step = _step(model, objective, data, state)
         kept = step.kept
         # Of what the model could be called on: before, its inputs may be missing.
         batch_size = keras_trainer.batch_size(x)
@@ -42,21 +40,43 @@ def train_step(model, data, state):
             logs = _update_sharpness(model, state.sharpness, rise, batch_size)
     else:
         warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        kept = _evaluation(model, data, variables, state, state.randomness.draws())([])
+        draws = state.randomness.draws()
+        kept = evaluation(objective, data, draws, state.once)([])
         batch_size = keras_trainer.batch_size(x)
 
     for variable, value in kept.updates:
         variable.assign(value)
     keras_trainer.update_loss(model, kept.loss, batch_size)
-    if variables:
+    if objective.variables:
         state.memory.assign(step.memory)
-        _backend.apply(model.optimizer, step.gradients, variables)
+        _backend.apply(model.optimizer, step.gradients, objective.variables)
     with _backend.creating():
         metrics = model.compute_metrics(x, y, kept.y_pred, sample_weight=sample_weight)
     return logs | metrics
 
 
-def _step(model, data, variables, state):
+def objective_of(model):
+    """That of a compiled model."""
+
+    def loss(rows, in_groups):
+        loss, y_pred = keras_trainer.compute_loss(model, *rows)
+        if in_groups:
+            check_masks(keras.tree.map_structure(keras_trainer.mask, y_pred))
+        return loss, y_pred
+
+    return Objective(
+        keras_trainer.layers(model),
+        model.trainable_weights,
+        model.weights,
+        loss,
+        lambda rows: keras_trainer.predict(model, rows[0]),
+        functools.partial(keras_trainer.scale_loss, model),
+        keras_trainer.gradient_scale(model),
+        functools.partial(skips_overflow, model.optimizer),
+    )
+
+
+def _step(model, objective, data, state):
     """The pure step over the batch, or over its groups of m examples."""
     batch_size = keras_trainer.static_batch_size(data)
     replicas, shards = _backend.replicas(model), _backend.shards(model)
@@ -65,84 +85,21 @@ def _step(model, data, variables, state):
     state.largest = largest
     state.build(model)
     memory, memories = state.memory.read(), state.memory.count
-    take_step = functools.partial(_take_step, model, variables, state, geometry)
-    if geometry.group is None and memories == 1:
-        return take_step(data, None, memory)
-    check_groups(model, geometry, batch_size, memories)
-    if replicas > shards and not largest:
-        _backend.check_rows(data, geometry.group)
-    return step_over_groups(
-        take_step, data, geometry.group, model.weights, memory, memories
-    )
-
-
-def _take_step(model, variables, state, geometry, rows, given, memory):
-    """The pure step on rows that share one perturbation.
-
-    Args:
-        model: The model.
-        variables: List of the variables that are trained.
-        state: The model's `State`.
-        geometry: The `Geometry` of the batch.
-        rows: Nested structure of tensors.
-        given: List of `(variable, value)` to start from, or `None` outside of groups.
-        memory: `Memory`.
-    """
-
-    def evaluation(rows, private=False):
-        draws = state.randomness.draws(private)
-        return _evaluation(model, rows, variables, state, draws, given)
-
-    average = None
-    if geometry.neighbours > geometry.shards:
-        average = functools.partial(_backend.average, count=geometry.neighbours)
-    gradients = Gradients(variables, keras_trainer.gradient_scale(model), average)
-    rules = Rules(
+    if geometry.group is not None or memories > 1:
+        check_losses(model.loss)
+        check_groups(objective.layers, geometry, batch_size, memories)
+        if replicas > shards and not largest:
+            _backend.check_rows(data, geometry.group)
+    make_rules = functools.partial(
+        Rules,
         state.settings,
         state.radius(model.optimizer),
         state.time(model.optimizer),
-        model.optimizer,
-        variables,
+        objective,
         state.perturbed,
-        gradients,
     )
-    some = None
-    fraction = state.settings.schedule.fraction
-    if fraction < 1:
-        some = evaluation(_backend.copied(_backend.head(rows, fraction)), private=True)
-    weights = _backend.read(variables)
-    return sharpness_aware_step(evaluation(rows), weights, rules, memory, given or [], some)
-
-
-def _evaluation(model, data, variables, state, draws, given=None):
-    """The callable from weights to a `Pass` over the batch.
-
-    The first pass is given the batch itself, as in plain training, and may change it.
-    """
-    untouched = _backend.copied(data)
-    batches = itertools.chain([data], map(_backend.copied, itertools.repeat(untouched)))
-
-    def forward():
-        x, y, sample_weight = next(batches)
-        loss, y_pred = keras_trainer.compute_loss(model, x, y, sample_weight)
-        if given is not None:
-            check_masks(keras.tree.map_structure(keras_trainer.mask, y_pred))
-        return keras_trainer.scale_loss(model, loss), (loss, y_pred)
-
-    def predict():
-        return keras_trainer.predict(model, next(batches)[0])
-
-    def evaluate(weights, at=None):
-        _, (loss, y_pred), gradients, updates = _backend.differentiate(
-            model, forward, variables, weights, given or [], draws, at
-        )
-        state.once(
-            variables,
-            lambda: _backend.check_reach(model, predict, variables, gradients, draws),
-        )
-        return Pass(loss, y_pred, gradients, updates)
-
-    return evaluate
+    passes = Passes(state.randomness, state.once)
+    return step_on_batch(objective, make_rules, data, geometry, memory, memories, passes)
 
 
 def _update_sharpness(model, sharpness, rise, batch_size):

@@ -10,6 +10,7 @@ from keras_sam._backend.jax.memory import assign_to_replicas, of_replicas, remem
 from keras_sam._backend.jax.passes import (
     apply,
     differentiate,
+    in_scope,
     model_scope,
     records,
     train_step,
@@ -27,6 +28,7 @@ __all__ = [
     "differentiate",
     "fold",
     "head",
+    "in_scope",
     "model_scope",
     "of_replicas",
     "records",

@@ -5,6 +5,7 @@ import functools
 
 import jax
 import keras
+from keras.src.backend.common.stateless_scope import get_stateless_scope
 
 from keras_sam._backend.base import read
 from keras_sam._backend.jax.scope import InnerScope
@@ -32,7 +33,7 @@ def records(variables):
     return any(hasattr(variable.value, "tangent") for variable in variables)
 
 
-def differentiate(model, fn, variables, weights, state, draws, at=None):
+def differentiate(layers, fn, variables, weights, state, draws, at=None):
     """As plain training, it forgets what `fn` assigns to a trainable variable."""
     trainable = set(map(id, variables))
     assigned = []
@@ -48,6 +49,21 @@ def differentiate(model, fn, variables, weights, state, draws, at=None):
 
     (loss, (aux, values)), gradients = jax.value_and_grad(run, has_aux=True)(weights)
     return loss, aux, gradients, list(zip(assigned, values))
+
+
+def in_scope(fn):
+    """Traced, nothing may be written but to a scope that the user has opened."""
+    if get_stateless_scope() is not None:
+        return fn()
+    with keras.StatelessScope():
+        found = fn()
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(found)):
+        raise ValueError(
+            "In a function that JAX traces, Keras's variables cannot be written. Call "
+            "`grad.stateless_call(trainable, non_trainable, *data)` there, with the values "
+            "of `grad.variables` and `grad.non_trainable_variables`."
+        )
+    return found
 
 
 def apply(optimizer, gradients, variables):

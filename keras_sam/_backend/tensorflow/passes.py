@@ -16,7 +16,7 @@ def records(variables):
     return record.could_possibly_record()
 
 
-def differentiate(model, fn, variables, weights, state, draws, at=None):
+def differentiate(layers, fn, variables, weights, state, draws, at=None):
     with tf.GradientTape() as tape:
         tape.watch(weights)
         values = weights if at is None else at(weights)
@@ -25,7 +25,7 @@ def differentiate(model, fn, variables, weights, state, draws, at=None):
     return loss, aux, scope.gradients(loss), list(scope.updates.values())
 
 
-def check_reach(model, predict, variables, gradients, draws):
+def check_reach(layers, predict, variables, gradients, draws):
     """Compares with a trace of `predict` on the variables themselves, never run.
 
     A layer that hides its weights from the tape (`tf.custom_gradient` with captured

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 
 def replicas(model):
-    return model.distribute_strategy.num_replicas_in_sync
+    strategy = tf.distribute.get_strategy() if model is None else model.distribute_strategy
+    return strategy.num_replicas_in_sync
 
 
 def average(tensors, count):

@@ -18,7 +18,7 @@ def records(variables):
     return torch.is_grad_enabled()
 
 
-def differentiate(model, fn, variables, weights, state, draws, at=None):
+def differentiate(layers, fn, variables, weights, state, draws, at=None):
     """Leaves nothing in `.grad`: the gradients are asked for, not accumulated.
 
     Weights that require a gradient are those of a pass around this one, through which that
@@ -29,7 +29,7 @@ def differentiate(model, fn, variables, weights, state, draws, at=None):
         weights = [w.detach().requires_grad_() for w in weights]
 
     def evaluate(stage):
-        untracked = Untracked(model, state)
+        untracked = Untracked(layers, state)
         values = weights if at is None else at(weights)
 
         def run():
@@ -70,7 +70,7 @@ def _twice_differentiable(needed):
     return torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
 
 
-def check_reach(model, predict, variables, gradients, draws):
+def check_reach(layers, predict, variables, gradients, draws):
     """Compares what `predict` reaches through tensors and through parameters.
 
     Weights that serve a prediction without a loss have no gradient either, and are reached
@@ -82,9 +82,9 @@ def check_reach(model, predict, variables, gradients, draws):
     if not suspects:
         return
     as_tensors = [w.requires_grad_() for w in read(suspects)]
-    found = _reached(model, predict, suspects, as_tensors, draws)
+    found = _reached(layers, predict, suspects, as_tensors, draws)
     parameters = [v.value for v in suspects]
-    as_parameters = _reached(model, predict, suspects, parameters, draws)
+    as_parameters = _reached(layers, predict, suspects, parameters, draws)
     hidden = [v.path for v, t, p in zip(suspects, found, as_parameters) if p and not t]
     if hidden:
         raise ValueError(
@@ -94,10 +94,10 @@ def check_reach(model, predict, variables, gradients, draws):
         )
 
 
-def _reached(model, predict, variables, sources, draws):
+def _reached(layers, predict, variables, sources, draws):
     """Whether predictions or added losses use each source in its variable's place."""
     scope = keras.StatelessScope(list(zip(variables, sources)), collect_losses=True)
-    untracked = Untracked(model, [])
+    untracked = Untracked(layers, [])
 
     def evaluate(stage):
         with scope, stage("forward"):

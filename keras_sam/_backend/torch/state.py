@@ -7,14 +7,12 @@ not know (statistics of batch norm).
 import keras
 import torch
 
-from keras_sam._backend import keras_trainer
-
 
 class Untracked:
     """Runs a pass that leaves all of it as it was.
 
     Args:
-        model: The `keras.Model`.
+        layers: List of the layers, however deep.
         state: List of `(variable, value)` to start from, of which some are `updates` of
             an earlier pass.
 
@@ -23,10 +21,9 @@ class Untracked:
         updates: What the pass has moved, as pairs of the same kind, once it has run.
     """
 
-    def __init__(self, model, state):
+    def __init__(self, layers, state):
         self.tracked = [pair for pair in state if not isinstance(pair[0], _Buffer)]
         self.given = {v.path: value for v, value in state if isinstance(v, _Buffer)}
-        layers = keras_trainer.layers(model)
         self.wrappers = [
             x for x in layers if isinstance(x, keras.layers.TorchModuleWrapper)
         ]

@@ -1,0 +1,101 @@
+"""The pure step on a batch: over all of it, or over its groups."""
+
+import functools
+import itertools
+
+from keras_sam import _backend
+from keras_sam._step.gradients import Gradients
+from keras_sam._step.groups import step_over_groups
+from keras_sam._step.step import Pass, sharpness_aware_step
+
+
+def step_on_batch(objective, make_rules, data, geometry, memory, memories, passes):
+    """One sharpness-aware step.
+
+    Args:
+        objective: The `Objective`.
+        make_rules: Callable from `Gradients` to the step's `Rules`.
+        data: Nested structure of tensors.
+        geometry: The `Geometry` of the batch.
+        memory: The `Memory` before the step.
+        memories: Integer, the number of replicas whose memories are in it.
+        passes: `Passes`.
+
+    Returns:
+        A `Step`.
+    """
+    take_step = functools.partial(_take_step, objective, make_rules, geometry, passes)
+    if geometry.group is None and memories == 1:
+        return take_step(data, None, memory)
+    return step_over_groups(
+        take_step, data, geometry.group, objective.owned, memory, memories
+    )
+
+
+class Passes:
+    """What the passes of one training have in common.
+
+    Args:
+        randomness: `_backend.Randomness()`.
+        once: Callable `once(variables, check)`, which runs the check of these variables
+            unless it has been run.
+    """
+
+    def __init__(self, randomness, once):
+        self.randomness, self.once = randomness, once
+
+
+def _take_step(objective, make_rules, geometry, passes, rows, given, memory):
+    """The pure step on rows that share one perturbation.
+
+    Args:
+        rows: Nested structure of tensors.
+        given: List of `(variable, value)` to start from, or `None` outside of groups.
+        memory: `Memory`.
+    """
+
+    def evaluation_of(rows, private=False):
+        draws = passes.randomness.draws(private)
+        return evaluation(objective, rows, draws, passes.once, given)
+
+    average = None
+    if geometry.neighbours > geometry.shards:
+        average = functools.partial(_backend.average, count=geometry.neighbours)
+    rules = make_rules(Gradients(objective.variables, objective.scale, average))
+    some, fraction = None, rules.schedule.fraction
+    if fraction < 1:
+        some = evaluation_of(_backend.copied(_backend.head(rows, fraction)), private=True)
+    weights = _backend.read(objective.variables)
+    return sharpness_aware_step(
+        evaluation_of(rows), weights, rules, memory, given or [], some
+    )
+
+
+def evaluation(objective, data, draws, once, given=None):
+    """The callable from weights to a `Pass` over the batch.
+
+    The first pass is given the batch itself, as in plain training, and may change it.
+    """
+    untouched = _backend.copied(data)
+    batches = itertools.chain([data], map(_backend.copied, itertools.repeat(untouched)))
+
+    def forward():
+        loss, y_pred = objective.loss(next(batches), in_groups=given is not None)
+        return objective.scaled(loss), (loss, y_pred)
+
+    def predict():
+        return objective.predict(next(batches))
+
+    def evaluate(weights, at=None):
+        _, (loss, y_pred), gradients, updates = _backend.differentiate(
+            objective.layers, forward, objective.variables, weights, given or [], draws, at
+        )
+        once(
+            objective.variables,
+            lambda: _backend.check_reach(
+                objective.layers, predict, objective.variables, gradients, draws
+            ),
+        )
+        return Pass(loss, y_pred, gradients, updates)
+
+    return evaluate
