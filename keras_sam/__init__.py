@@ -3,6 +3,7 @@
 # The backend comes first: it says what is missing.
 from keras_sam import _backend, ascents, descents, schedules  # noqa: F401
 from keras_sam._step.ascent_pass import in_ascent_pass
+from keras_sam.loops import value_and_grad
 from keras_sam.sam_model import SAMModel
 from keras_sam.sharpness_aware import SharpnessAware
 
@@ -16,6 +17,7 @@ __all__ = [
     "descents",
     "in_ascent_pass",
     "schedules",
+    "value_and_grad",
 ]
 
 

@@ -104,8 +104,10 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
         if owner is not None and not owner.__module__.startswith("keras."):
             raise ValueError(
                 f"`{owner.__name__}` has a `train_step` of its own, which a sharpness-"
-                "aware `train_step` would replace. Move what it does to `compute_loss` "
-                "or `compute_metrics`; or, if it ends in `super().train_step(...)`, list "
+                "aware `train_step` would replace. In that `train_step`, take the gradient "
+                "of each network by `keras_sam.value_and_grad`, and derive from "
+                "`keras.Model`; or move what it does to `compute_loss` or "
+                "`compute_metrics`; or, if it ends in `super().train_step(...)`, list "
                 f"it first: `class {cls.__name__}({owner.__name__}, "
                 f"keras_sam.SAMModel)`. Received: bases={cls.__bases__}"
             )

@@ -1,0 +1,36 @@
+"""What a loop gets of a step, and keeps for the next."""
+
+from typing import Any, NamedTuple
+
+
+class LoopMemory(NamedTuple):
+    """What is remembered from one call to the next: tensors, for `jit` and for files.
+
+    Attributes:
+        iteration: Scalar integer tensor, the number of calls before.
+        ascent: List of tensors.
+        schedule: List of tensors.
+    """
+
+    iteration: Any
+    ascent: list
+    schedule: list
+
+
+class Result(NamedTuple):
+    """What `value_and_grad` gives.
+
+    Attributes:
+        loss: Scalar tensor, L(w).
+        aux: What else `fn` returns, at w; `None` without `has_aux`.
+        gradients: List of tensors for the optimizer, one for each of `variables`, `None`
+            where the loss does not depend on it.
+        sharpness: Scalar tensor, L(w + eps) - L(w); `None` where L(w) is not known.
+        memory: `LoopMemory`, for the next call.
+    """
+
+    loss: Any
+    aux: Any
+    gradients: list
+    sharpness: Any
+    memory: LoopMemory
