@@ -18,7 +18,7 @@ JAX = ["jax>=0.6.2"]
 TORCH = ["torch>=2.11"]
 TOOLS = ["hypothesis>=6.100", "mypy>=1.14", "pytest>=8.0", "ruff>=0.6"]
 # Other implementations, to compare with.
-PEERS = ["optax>=0.2.5", "pytorch_optimizer>=4.1"]
+PEERS = ["optax>=0.2.5", "pytorch_optimizer>=4.1", "tf_keras>=2.18"]
 EXAMPLES = [
     "absl-py>=2.0",
     "importlib_resources>=6.0",  # TensorFlow Datasets imports it, but does not ask for it.
