@@ -52,12 +52,13 @@ def noise_table(runs, choose=last):
 
 def m_table(runs):
     """Test error by m and rho."""
-    by_m = {}
-    for changes in fashion_runs.M:
-        by_m.setdefault(changes["m"], {})[changes["rho"]] = cell(changes, runs)
-    rhos = next(iter(by_m.values()))
-    rows = [[name_of(m), *cells.values()] for m, cells in by_m.items()]
-    return table(["test error at rho", *map(str, rhos)], rows)
+    cells = {(c["m"], c["rho"]): cell(c, runs) for c in fashion_runs.M}
+    radii = sorted({rho for _, rho in cells})
+    rows = [
+        [name_of(m), *(cells.get((m, rho), "") for rho in radii)]
+        for m in fashion_runs.RADII
+    ]
+    return table(["test error at rho", *map(str, radii)], rows)
 
 
 def name_of(m):
@@ -125,11 +126,12 @@ def noise_picture(runs, file):
 def m_picture(runs, file):
     """Test error against rho, for each m: Figure 3 of the paper, in the middle."""
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
-    for m in dict.fromkeys(changes["m"] for changes in fashion_runs.M):
+    for m in fashion_runs.RADII:
         settings = {c["rho"]: c for c in fashion_runs.M if c["m"] == m}
         draw(axes, settings, runs, name_of(m))
     axes.set(xscale="log", xlabel="rho", ylabel="test error, %")
-    axes.set_xticks(list(settings), list(map(str, settings)))
+    radii = sorted({changes["rho"] for changes in fashion_runs.M})
+    axes.set_xticks(radii, list(map(str, radii)))
     axes.minorticks_off()
     axes.legend()
     figure.savefig(file, dpi=120)

@@ -60,9 +60,18 @@ NOISY = {
     part: {"plain": {"rho": 0.0, "weight_decay": decay}, "mixup": MIXUP, "SAM": SAM}
     for part, decay in zip(NOISE, [3e-2, 3e-2, 3e-2, 1.5e-2])
 }
-M = grid(
-    m=[4, 16, 64, 0], rho=[0.02, 0.05, 0.1, 0.2, 0.4], weight_decay=[8e-3], test_every=[20]
-)
+# Radii around the best one: the fewer examples share a perturbation, the smaller it is.
+RADII = {
+    4: [0.005, 0.01, 0.02, 0.05, 0.1],
+    16: [0.01, 0.02, 0.05, 0.1, 0.2],
+    64: [0.02, 0.05, 0.1, 0.2, 0.4],
+    0: [0.02, 0.05, 0.1, 0.2, 0.4],
+}
+M = [
+    {"m": m, "rho": rho, "weight_decay": SAM["weight_decay"], "test_every": 20}
+    for m, radii in RADII.items()
+    for rho in radii
+]
 
 
 def noisy(part):

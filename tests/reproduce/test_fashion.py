@@ -1,5 +1,6 @@
 """Fashion-MNIST in small: its settings, its second tasks, and the tables of its results."""
 
+import json
 from pathlib import Path
 
 import fashion_report
@@ -63,6 +64,8 @@ def test_the_readme_has_the_results():
     runs = results.finished(REPRODUCE / "results/fashion_mnist_small.jsonl")
     for table in fashion_report.readme_tables(runs):
         assert table in readme
+    found = json.loads((REPRODUCE / "results/fashion_quantized.json").read_text())
+    assert quantized.table(found["runs"]) in readme
     runs = results.finished(REPRODUCE / "results/fashion_mnist_wrn28_10.jsonl")
     table = report.table("fashion_mnist_wrn28_10", runs).splitlines()
     assert "\n".join(table[:2] + table[-4:]) in readme
