@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import keras_sam
-from tests.helpers import array, assert_identical, state
+from tests.helpers import BACKEND, array, assert_identical, state
+from tests.loops import batches_of
 from tests.models import classify, rows, small
 from tests.rules import rules
 
@@ -43,49 +44,49 @@ def trainable(model):
     return [array(v) for v in model.trainable_weights]
 
 
-@each_rule
-def test_the_average_is_that_of_the_restored_weights(make_rules):
-    """By hand, from the weights after each step: none at w + eps is in it."""
-    seen = []
-    look = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: seen.append(trainable(model))
-    )
-    model = model_of(make_rules, averaging)
-    start = trainable(model)
-    fit(model, callbacks=[look])
-    # Keras's average begins with the weights after the first step.
-    average = seen[0]
-    for weights in seen[1:]:
-        average = [DECAY * a + (1 - DECAY) * w for a, w in zip(average, weights)]
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    assert len(seen) == 6 and any((a != w).any() for a, w in zip(start, seen[0]))
-    for found, expected in zip(trainable(model), average):
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+def steps(model, epochs=2):
+    """The trainable weights after each step."""
+    found = []
+    for _ in range(epochs):
+        for x, y in batches_of(*rows(), 8):
+            model.train_on_batch(x, y)
+            found.append(trainable(model))
+    return found
 
 
-@each_rule
-def test_it_trains_as_without(make_rules):
-    """And `SwapEMAWeights` shows the average to validation alone."""
-    averaged, alone = (model_of(make_rules, make) for make in (averaging, optimizer))
-    logs = fit(
-        averaged,
-        validation_data=rows(),
-        callbacks=[keras.callbacks.SwapEMAWeights(swap_on_epoch=False)],
-    )
-    weights = []
-    look = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: weights.append(trainable(alone))
-    )
-    fit(alone, callbacks=[look])
+def average(weights):
+    """By hand: it begins with the weights after the first step, as Keras's does."""
     average = weights[0]
     for one in weights[1:]:
         average = [DECAY * a + (1 - DECAY) * w for a, w in zip(average, one)]
-    # The callback leaves the averages in the model, and the weights in the optimizer.
-    assert_identical(trainable(averaged), average, rtol=1e-5)
-    evaluated = averaged.evaluate(*rows(), verbose=0, return_dict=True)
+    return average
+
+
+@each_rule
+def test_the_average_is_that_of_the_restored_weights(make_rules):
+    """None at w + eps is in it, and it changes no step."""
+    model, alone = (model_of(make_rules, make) for make in (averaging, optimizer))
+    weights = steps(model)
+    assert_identical(weights[-1], steps(alone)[-1])
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    assert_identical(trainable(model), average(weights), rtol=1e-5)
+
+
+@each_rule
+def test_validation_is_on_the_average(make_rules):
+    model, alone = (model_of(make_rules, make) for make in (averaging, optimizer))
+    swap = keras.callbacks.SwapEMAWeights()
+    logs = fit(model, validation_data=rows(), callbacks=[swap])
+    for variable, value in zip(alone.trainable_weights, average(steps(alone))):
+        variable.assign(value)
+    statistics = zip(alone.non_trainable_weights, model.non_trainable_weights)
+    for variable, other in statistics:
+        variable.assign(other)
+    evaluated = alone.evaluate(*rows(), verbose=0, return_dict=True)
     np.testing.assert_allclose(logs["val_loss"][-1], evaluated["loss"], rtol=1e-5)
 
 
+@pytest.mark.skipif(BACKEND == "jax", reason="There a second `fit` fails in plain Keras.")
 @each_rule
 def test_a_file_has_the_averages(make_rules, tmp_path):
     """The end of a `fit` puts them into the model, here as in plain Keras."""
@@ -109,6 +110,7 @@ def test_a_second_optimizer(make_rules):
     x, y = rows(8)
     model.train_on_batch(x, y)
     assert int(model.optimizer.iterations) == 1
-    for old, new in zip(before, trainable(model)):
-        moved = np.abs(new - old)[np.abs(new - old) > 1e-6]
-        np.testing.assert_allclose(moved, 0.01, rtol=0.1)  # Or not at all.
+    # Without the bias before batch norm, whose gradient is rounding alone.
+    for i in (0, 2, 3, 4, 5):
+        moved = np.abs(trainable(model)[i] - before[i])
+        np.testing.assert_allclose(moved, 0.01, rtol=1e-2)
