@@ -235,3 +235,36 @@ def test_jax_is_told_of_the_stateless_call():
         jax.jit(lambda x, y: grad(x, y).gradients)(*rows(8))
     with pytest.raises(ValueError, match="`trainable` must have a value for each of 6"):
         grad.stateless_call([], [], *rows(8))
+
+
+@only_on("jax", "`lax.scan` is JAX's.")
+def test_a_scan_over_steps():
+    """The step has the same types in as out, memory and seeds among them."""
+    import jax
+
+    def network_and_grad():
+        _, network = loops.both()
+        grad = keras_sam.value_and_grad(
+            loops.loss_of(network), network, rho=0.3, **rules("friendly", schedule="every")
+        )
+        return network, grad
+
+    network, grad = network_and_grad()
+    batches = loops.batches_of(*rows(), 8)
+
+    def step(carry, batch):
+        trainable, others, memory = carry
+        result, others = grad.stateless_call(trainable, others, *batch, memory=memory)
+        trainable = [w - 0.1 * g for w, g in zip(trainable, result.gradients)]
+        return (trainable, others, result.memory), result.loss
+
+    kinds = grad.variables, grad.non_trainable_variables
+    start = (*([v.value for v in kind] for kind in kinds), grad.init())
+    stacked = jax.tree.map(lambda *a: np.stack(a), *batches)
+    (trainable, _, memory), losses = jax.lax.scan(step, start, stacked)
+    assert int(memory.iteration) == len(batches) == len(losses)
+
+    network, grad = network_and_grad()
+    loops.train(grad, keras.optimizers.SGD(0.1), batches)
+    expected = [array(v) for v in network.trainable_weights]
+    assert_identical([array(w) for w in trainable], expected, 1e-5)
