@@ -208,8 +208,9 @@ def test_bad_calls():
         return keras_sam.value_and_grad(fn, network, **settings)
 
     x, y = rows(8)
-    with pytest.raises(ValueError, match="must return a scalar loss"):
-        grad(lambda x, y: network(x))(x, y)
+    for wrong in (network, lambda x: 0.5, lambda x: None):
+        with pytest.raises(ValueError, match="must return a scalar tensor"):
+            grad(lambda x, y, wrong=wrong: wrong(x))(x, y)
     with pytest.raises(ValueError, match="must return a loss, or with `has_aux=True`"):
         grad(lambda x, y: (loss(x, y), y))(x, y)
     with pytest.raises(ValueError, match="must return a loss, or with `has_aux=True`"):

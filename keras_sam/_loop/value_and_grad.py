@@ -156,10 +156,10 @@ class ValueAndGrad:
                 f"Received: {found}, with has_aux={self._has_aux}"
             )
         loss, aux = found if pair else (found, ())
-        if len(loss.shape):
+        if len(getattr(loss, "shape", (1,))):
             raise ValueError(
-                "`fn` must return a scalar loss, for example the mean over the batch. "
-                f"Received: a loss of shape={tuple(loss.shape)}"
+                "`fn` must return a scalar tensor, for example the mean over the batch. "
+                f"Received: loss={loss}"
             )
         return loss, aux
 
