@@ -85,10 +85,19 @@ def test_a_rho_that_follows_the_learning_rate():
         by_rate(*rows(8))
 
 
+class Unnormalized(ascents.Ascent):
+    """Depends on the scale of the gradient, as the paper's does not."""
+
+    def __call__(self, weights, gradients, rho):
+        return [rho * g for g in gradients]
+
+
 @pytest.mark.parametrize("m", [None, 4])
 def test_loss_scale(m):
     _, network = loops.both()
-    grad = keras_sam.value_and_grad(loops.loss_of(network), network, rho=0.3, m=m)
+    grad = keras_sam.value_and_grad(
+        loops.loss_of(network), network, rho=0.3, m=m, ascent=Unnormalized()
+    )
     state = [array(v) for v in network.variables]
     plain = grad(*rows(8))
     for variable, value in zip(network.variables, state):

@@ -87,6 +87,24 @@ def test_a_strategy(m, rule):
 
 
 @only_on("jax", "`keras.distribution` is JAX's")
+@pytest.mark.parametrize("rule", RULES)
+def test_a_batch_that_is_one_group(rule):
+    """Without a memory of each replica it is no more than one perturbation."""
+    from tests.jax_devices import data_parallel
+
+    keras.distribution.set_distribution(data_parallel(4)())
+    try:
+        _, grad, _ = loop(BATCH, RULES[rule])
+        if rule == "remembers":
+            with pytest.raises(ValueError, match="Each replica has a memory of its own"):
+                grad(*rows(BATCH), memory=grad.init())
+        else:
+            assert np.isfinite(float(grad(*rows(BATCH)).loss))
+    finally:
+        keras.distribution.set_distribution(None)
+
+
+@only_on("jax", "`keras.distribution` is JAX's")
 @CASES
 @pytest.mark.usefixtures("splits")
 def test_a_mesh(m, rule):

@@ -6,7 +6,7 @@ import pytest
 
 import keras_sam
 from tests.helpers import array, assert_identical, only_on
-from tests.test_peers import RATE, RHO, batches, ours
+from tests.peers import RATE, RHO, batches, by_optax, ours
 
 TOLERANCE = 1e-9  # In float64.
 
@@ -146,23 +146,7 @@ def test_optax_with_a_schedule():
 
     before = initial()
     rate = optax.cosine_decay_schedule(RATE, 5)
-    weights = list(map(jnp.asarray, before))
-    adversary = optax.chain(optax.contrib.normalize(), optax.sgd(RHO))
-    theirs = optax.contrib.sam(optax.sgd(rate), adversary, opaque_mode=True)
-    state = theirs.init(weights)
-    for x, y in batches():
-
-        def loss(weights, x=x, y=y):
-            return jnp.mean((jax.nn.relu(x @ weights[0]) @ weights[1] - y) ** 2)
-
-        updates, state = theirs.update(
-            jax.grad(loss)(weights),
-            state,
-            weights,
-            grad_fn=jax.grad(lambda weights, _, loss=loss: loss(weights)),
-        )
-        weights = optax.apply_updates(weights, updates)
-
+    weights = by_optax(before, rate)
     net = network(before)
     grad = keras_sam.value_and_grad(lambda x, y: jnp.mean((net(x) - y) ** 2), net, rho=RHO)
     optimizer = optax.sgd(rate)

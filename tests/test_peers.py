@@ -4,37 +4,14 @@ Not so their Friendly SAM and LookSAM: `pytorch_optimizer` averages the reduced 
 and takes LookSAM's projections tensor by tensor. `test_variants` has these by hand.
 """
 
-import keras
 import numpy as np
 import pytest
 
-import keras_sam
 from keras_sam import ascents, descents
-from tests.helpers import BACKEND, array
+from tests.helpers import BACKEND
+from tests.peers import RATE, RHO, batches, by_optax, ours
 
 pytestmark = pytest.mark.usefixtures("float64")
-RHO, RATE, STEPS = 0.2, 0.1, 5
-
-
-def batches():
-    rng = np.random.default_rng(0)
-    for _ in range(STEPS):
-        yield rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
-
-
-def ours(**parts):
-    """The initial weights, and those after some steps."""
-    inputs = keras.Input((4,))
-    x = keras.layers.Dense(5, activation="relu", use_bias=False)(inputs)
-    outputs = keras.layers.Dense(2, use_bias=False)(x)
-    model = keras_sam.SAMModel(inputs, outputs, rho=RHO, **parts)
-    model.compile(keras.optimizers.SGD(RATE), "mse")
-    before = [array(w) for w in model.trainable_weights]
-    for batch in batches():
-        model.train_on_batch(*batch)
-    return before, [array(w) for w in model.trainable_weights]
-
-
 PYTORCH = {
     "SAM": ({}, {}),
     "ASAM": ({"ascent": ascents.Adaptive(eta=0)}, {"adaptive": True}),
@@ -96,25 +73,6 @@ class _Constant:
 
 @pytest.mark.skipif(BACKEND != "jax", reason="`optax` is JAX's")
 def test_optax():
-    optax = pytest.importorskip("optax", reason="The package is missing.")
-    import jax
-    from jax import numpy as jnp
-
     weights, expected = ours()
-    adversary = optax.chain(optax.contrib.normalize(), optax.sgd(RHO))
-    optimizer = optax.contrib.sam(optax.sgd(RATE), adversary, opaque_mode=True)
-    state = optimizer.init(weights)
-    for x, y in batches():
-
-        def loss(weights, x=x, y=y):
-            return jnp.mean((jax.nn.relu(x @ weights[0]) @ weights[1] - y) ** 2)
-
-        updates, state = optimizer.update(
-            jax.grad(loss)(weights),
-            state,
-            weights,
-            grad_fn=jax.grad(lambda weights, _, loss=loss: loss(weights)),
-        )
-        weights = optax.apply_updates(weights, updates)
-    for w, theirs in zip(expected, weights):
+    for w, theirs in zip(expected, by_optax(weights, RATE)):
         np.testing.assert_allclose(w, theirs, rtol=1e-9)

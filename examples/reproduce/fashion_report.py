@@ -23,19 +23,13 @@ def cell(changes, runs, choose=last):
     return results.mean_and_interval(errors) if errors else ""
 
 
-def table(head, rows):
-    """Markdown of strings."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def clean_table(runs):
     rows = []
     for name, changes in fashion_runs.CLEAN.items():
         found = fashion_runs.runs_with(changes, runs)
         cells = cell(changes, runs), cell(changes, runs, best), results.files(found)
         rows.append([name, *cells])
-    return table(["all labels right", "last epoch", "best epoch", "runs"], rows)
+    return results.table(["all labels right", "last epoch", "best epoch", "runs"], rows)
 
 
 def noise_table(runs, choose=last):
@@ -47,7 +41,7 @@ def noise_table(runs, choose=last):
         found = [fashion_runs.runs_with(methods[name], runs) for methods in columns]
         rows.append([name, *cells, "<br>".join(map(results.files, found))])
     parts = [f"{part:.0%} drawn anew" for part in fashion_runs.NOISE]
-    return table([f"{choose.__name__} epoch", *parts, "runs"], rows)
+    return results.table([f"{choose.__name__} epoch", *parts, "runs"], rows)
 
 
 def m_table(runs):
@@ -58,7 +52,7 @@ def m_table(runs):
         [name_of(m), *(cells.get((m, rho), "") for rho in radii)]
         for m in fashion_runs.RADII
     ]
-    return table(["test error at rho", *map(str, radii)], rows)
+    return results.table(["test error at rho", *map(str, radii)], rows)
 
 
 def name_of(m):
@@ -74,7 +68,7 @@ def tuning_table(runs):
             errors = list(map(last, fashion_runs.runs_with(changes, runs)))
             if errors:
                 rows.append([part, ", ".join(names), f"{np.mean(errors):.2f}"])
-    return table(["part", "changed", "validation error, last epoch"], rows)
+    return results.table(["part", "changed", "validation error, last epoch"], rows)
 
 
 def readme_tables(runs):

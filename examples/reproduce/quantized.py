@@ -69,10 +69,7 @@ def run(experiment, seeds):
 
 def table(runs):
     """Markdown of what is lost: means over the seeds, with 95 % intervals."""
-    lines = [
-        "| training | rho | test error | int8 adds | int4 adds | int4 adds to the loss |"
-    ]
-    lines.append("|---|---|---|---|---|---|")
+    lines = []
     tested = [run for run in runs if "mode" in run]
     for rho in dict.fromkeys(run["rho"] for run in tested):
         at_rho = [run for run in tested if run["rho"] == rho]
@@ -82,5 +79,6 @@ def table(runs):
         for mode, what in (("int8", "error"), ("int4", "error"), ("int4", "loss")):
             more = [b[what] - a[what] for a, b in zip(same[None], same[mode])]
             cells.append(results.mean_and_interval(more))
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append(cells)
+    added = ["int8 adds", "int4 adds", "int4 adds to the loss"]
+    return results.table(["training", "rho", "test error", *added], lines)

@@ -13,6 +13,7 @@ import importlib
 import settings
 from absl import app, flags
 from results import errors, files, finished, mean_and_interval
+from results import table as results_table
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("results", "results", "A folder of results, or a file of all of them.")
@@ -27,16 +28,13 @@ def table(name, runs):
         runs: List of results.
     """
     recipe = importlib.import_module(f"recipes.{name}")
-    lines = [
-        "| table | flags | paper | independent | ours, last epoch | ours, best | results |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = ["table", "flags", "paper", "independent", "ours, last epoch", "ours, best"]
+    lines = []
     for row in recipe.ROWS:
         others = "; ".join(f"{number} ({source})" for source, number in row.others.items())
         ours = _ours(recipe, name, row, runs)
-        cells = [row.table, " or ".join(row.flags), row.paper, others, *ours]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append([row.table, " or ".join(row.flags), row.paper, others, *ours])
+    return results_table([*head, "results"], lines)
 
 
 def _ours(recipe, name, row, runs):

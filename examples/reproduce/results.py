@@ -150,6 +150,12 @@ def finished(place):
     return runs
 
 
+def table(head, rows):
+    """Markdown of strings."""
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
+
+
 def files(runs):
     """The files of the same run with several seeds, as a shell writes them."""
     if not runs:

@@ -120,16 +120,16 @@ def run(experiment, seeds):
 
 def table(runs):
     """Markdown of the test errors of all ways, in percent."""
-    lines = ["| first | then | rho | learning rate | digits | Fashion-MNIST after |"]
-    lines.append("|---|---|---|---|---|---|")
+    lines = []
     for row in rows(runs):
         cells = [row["first"], "SAM" if row["rho"] else "plain"]
         cells += [f"{row['rho']:g}", f"{row['learning_rate']:g}"]
         same = [run for run in runs if all(run[name] == row[name] for name in row)]
         for task in ("digits", "fashion"):
             cells.append(results.mean_and_interval([run[task] for run in same]))
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append(cells)
+    head = ["first", "then", "rho", "learning rate", "digits", "Fashion-MNIST after"]
+    return results.table(head, lines)
 
 
 def rows(runs):

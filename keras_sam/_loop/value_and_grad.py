@@ -9,11 +9,10 @@ from keras_sam import _backend
 from keras_sam._loop.given import Given, When, as_fit_gives_it, batch_size_of, pairs
 from keras_sam._loop.result import LoopMemory, Result
 from keras_sam._model import rho as radii
-from keras_sam._step.batch import Passes, step_on_batch
-from keras_sam._step.geometry import divide
-from keras_sam._step.group_checks import check_groups
+from keras_sam._step.batch import Passes, divided, step_on_batch
 from keras_sam._step.memory import Memory
 from keras_sam._step.objective import Objective, perturbed_by
+from keras_sam._step.once import Once
 from keras_sam._step.rules import Rules
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Schedule as RhoSchedule
@@ -33,8 +32,7 @@ class ValueAndGrad:
             raise ValueError(f"`fn` must be callable. Received: fn={fn}")
         self._fn, self._has_aux, self._settings = fn, has_aux, settings
         self._given = Given(model)
-        self._passes = Passes(_backend.Randomness(), self._once)
-        self._checked_for = None
+        self._passes = Passes(_backend.Randomness(), Once())
         self._largest = 0
 
     @property
@@ -109,17 +107,15 @@ class ValueAndGrad:
         """The pure step, and its iteration."""
         settings, perturbed = self._settings, self._perturbed()
         if memory is None:
-            self._check_that_nothing_is_remembered()
-            memory = self.init()
+            memory = self._nothing_remembered()
         iteration, memory = memory.iteration, Memory(memory.ascent, memory.schedule)
         replicas, shards = _backend.replicas(None), _backend.shards(None)
-        batch_size = batch_size_of(data)
-        self._largest = max(self._largest, (batch_size or 0) // shards)
-        geometry = divide(settings.m, batch_size, self._largest, replicas, shards)
-        memories = 1 if settings.m == "global" else shards
+        size, largest = batch_size_of(data), self._largest
+        batch = divided(data, settings.m, size, largest, replicas, shards)
+        self._largest = batch.largest
+        alone = settings.m == "global" or not memory.per_replica
+        memories = 1 if alone else shards
         objective = self._objective(loss_scale)
-        if geometry.group is not None:
-            check_groups(objective.layers, geometry, batch_size, memories)
         rules = functools.partial(
             Rules,
             settings,
@@ -128,9 +124,7 @@ class ValueAndGrad:
             objective,
             perturbed,
         )
-        step = step_on_batch(
-            objective, rules, data, geometry, memory, memories, self._passes
-        )
+        step = step_on_batch(objective, rules, batch, memory, memories, self._passes)
         return step, iteration
 
     def _objective(self, loss_scale):
@@ -139,6 +133,7 @@ class ValueAndGrad:
             self._given.layers,
             self._given.trainable,
             self._given.owned,
+            (),
             self._loss,
             lambda rows: self._fn(*rows),
             lambda loss: loss if unscaled else loss * ops.cast(loss_scale, loss.dtype),
@@ -170,13 +165,8 @@ class ValueAndGrad:
         ascent.build(perturbed)
         return perturbed
 
-    def _once(self, variables, check):
-        key = tuple(map(id, variables))
-        if self._checked_for != key:
-            check()
-            self._checked_for = key
-
-    def _check_that_nothing_is_remembered(self):
+    def _nothing_remembered(self):
+        """The memory of rules that have none."""
         rho, schedule = self._settings.rho, self._settings.schedule
         timed = type(schedule).climbs is not Schedule.climbs
         memory = self.init()
@@ -187,3 +177,4 @@ class ValueAndGrad:
                 "`result.memory` for the next. Received: memory=None, with "
                 f"{self._settings}"
             )
+        return memory

@@ -11,6 +11,7 @@ from keras_sam._model import rho
 from keras_sam._model.memory import MemoryVariables
 from keras_sam._step.geometry import neighbours
 from keras_sam._step.objective import perturbed_by
+from keras_sam._step.once import Once
 from keras_sam.schedules.schedule import Time
 
 
@@ -29,6 +30,7 @@ class State:
             training: the last batch of an epoch may be shorter. 0 if that is unknown.
         perturbed: List of the weights that the ascent perturbs, once the model is built.
         randomness: How the model draws numbers that are not Keras's, as one `fit` sees it.
+        once: `Once`, of the checks of a step.
         source: The model that `SAMModel.from_model` was given, or `None`.
         evaluating: Bool. Whether the model is in `evaluate`.
         stepping: Bool. Whether it is called by a step of its own.
@@ -50,7 +52,8 @@ class State:
         self.evaluating = self.stepping = False
         self.taken = self.rho_was_set = self.warned = False
         self._model = weakref.ref(model)
-        self._built_for = self._checked_for = None  # Keys of lists of variables.
+        self.once = Once()
+        self._built_for = None  # The key of a list of variables.
 
     @property
     def variables(self):
@@ -173,13 +176,6 @@ class State:
             return True
         self.rho.assign(self.settings.rho)
         return before.rho_is_zero is not self.settings.rho_is_zero
-
-    def once(self, variables, check):
-        """Runs a check of these variables, unless they have passed it already."""
-        key = tuple(map(id, variables))
-        if self._checked_for != key:
-            check()
-            self._checked_for = key
 
     @contextlib.contextmanager
     def evaluation(self):

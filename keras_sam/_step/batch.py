@@ -2,21 +2,58 @@
 
 import functools
 import itertools
+from typing import Any, NamedTuple
 
 from keras_sam import _backend
+from keras_sam._step.geometry import Geometry, divide
 from keras_sam._step.gradients import Gradients
+from keras_sam._step.group_checks import check_groups
 from keras_sam._step.groups import step_over_groups
+from keras_sam._step.once import Once
 from keras_sam._step.step import Pass, sharpness_aware_step
 
 
-def step_on_batch(objective, make_rules, data, geometry, memory, memories, passes):
+class Batch(NamedTuple):
+    """A batch, and how it is divided.
+
+    Attributes:
+        data: Nested structure of tensors.
+        size: Integer, the number of examples in this call, or `None` if it is unknown.
+        largest: Integer, the most examples that a replica has had, as `divide` asks for it.
+        geometry: The `Geometry`.
+    """
+
+    data: Any
+    size: int | None
+    largest: int
+    geometry: Geometry
+
+
+class Passes(NamedTuple):
+    """What the passes of one training have in common.
+
+    Attributes:
+        randomness: `_backend.Randomness()`.
+        once: `Once`.
+    """
+
+    randomness: Any
+    once: Once
+
+
+def divided(data, m, size, largest, replicas, shards):
+    """The `Batch` of these data, of which `largest` is that of the batches before."""
+    largest = max(largest, (size or 0) // shards)
+    return Batch(data, size, largest, divide(m, size, largest, replicas, shards))
+
+
+def step_on_batch(objective, make_rules, batch, memory, memories, passes):
     """One sharpness-aware step.
 
     Args:
         objective: The `Objective`.
         make_rules: Callable from `Gradients` to the step's `Rules`.
-        data: Nested structure of tensors.
-        geometry: The `Geometry` of the batch.
+        batch: The `Batch`.
         memory: The `Memory` before the step.
         memories: Integer, the number of replicas whose memories are in it.
         passes: `Passes`.
@@ -24,25 +61,16 @@ def step_on_batch(objective, make_rules, data, geometry, memory, memories, passe
     Returns:
         A `Step`.
     """
+    data, geometry = batch.data, batch.geometry
     take_step = functools.partial(_take_step, objective, make_rules, geometry, passes)
     if geometry.group is None and memories == 1:
         return take_step(data, None, memory)
+    check_groups(objective, geometry, batch.size, memories)
+    if geometry.replicas > geometry.shards and not batch.largest:
+        _backend.check_rows(data, geometry.group)
     return step_over_groups(
         take_step, data, geometry.group, objective.owned, memory, memories
     )
-
-
-class Passes:
-    """What the passes of one training have in common.
-
-    Args:
-        randomness: `_backend.Randomness()`.
-        once: Callable `once(variables, check)`, which runs the check of these variables
-            unless it has been run.
-    """
-
-    def __init__(self, randomness, once):
-        self.randomness, self.once = randomness, once
 
 
 def _take_step(objective, make_rules, geometry, passes, rows, given, memory):

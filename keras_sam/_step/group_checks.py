@@ -3,19 +3,20 @@
 import keras
 
 
-def check_groups(layers, geometry, batch_size, memories):
-    """Refuses what would be another model, group by group.
+def check_groups(objective, geometry, batch_size, memories):
+    """Refuses what would be another model, or another loss, group by group.
 
     Args:
-        layers: List of layers, however deep.
+        objective: The `Objective`.
         geometry: The `Geometry` of the batch.
         batch_size: Integer, the number of its examples, or `None` if it is unknown.
         memories: Integer, the number of replicas whose memories are in one call.
 
     Raises:
-        ValueError: if a recurrent layer has a state for each of the batch's examples, if
-            batch statistics span several replicas, or if the batch is too small for a
-            memory of each replica.
+        ValueError: if a loss is a sum over the batch or a mean by its weights, if a
+            recurrent layer has a state for each of the batch's examples, if batch
+            statistics span several replicas, or if the batch is too small for a memory of
+            each replica.
     """
     if memories > 1 and (geometry.group is None or batch_size < 2 * geometry.group):
         raise ValueError(
@@ -23,8 +24,15 @@ def check_groups(layers, geometry, batch_size, memories):
             "of their groups. Leave the short last batch out (`drop_remainder=True`). "
             f"Received: {batch_size} examples on {geometry.shards} replicas"
         )
+    for loss in keras.tree.flatten(objective.losses):
+        if getattr(loss, "reduction", None) in ("sum", "mean_with_sample_weight"):
+            _refuse(
+                "each loss has to be a mean over examples, of which groups have few. Use "
+                '`reduction="sum_over_batch_size"` and a higher learning rate',
+                f"loss={loss.name} with reduction={loss.reduction}",
+            )
     replicas = geometry.replicas
-    for layer in layers:
+    for layer in objective.layers:
         if getattr(layer, "stateful", False):
             _refuse(
                 "a recurrent layer cannot keep a state for each example of the batch. "
@@ -36,22 +44,6 @@ def check_groups(layers, geometry, batch_size, memories):
                 "batch statistics cannot be those of all replicas, which are not in the "
                 "same group at a time. Use `synchronized=False`, or `m=None`",
                 f"layer={layer.name} with synchronized=True on {replicas} replicas",
-            )
-
-
-def check_losses(losses):
-    """Refuses what would be another loss, group by group.
-
-    Raises:
-        ValueError: if one of Keras's losses is a sum over the batch, or a mean by its
-            weights.
-    """
-    for loss in keras.tree.flatten(losses):
-        if getattr(loss, "reduction", None) in ("sum", "mean_with_sample_weight"):
-            _refuse(
-                "each loss has to be a mean over examples, of which groups have few. Use "
-                '`reduction="sum_over_batch_size"` and a higher learning rate',
-                f"loss={loss.name} with reduction={loss.reduction}",
             )
 
 

@@ -11,6 +11,7 @@ class Objective(NamedTuple):
         layers: List of layers, however deep.
         variables: List of the Keras variables that are trained.
         owned: List of all weights of the layers, without their seeds and metrics.
+        losses: Nested structure of Keras's losses, as far as they are known.
         loss: Callable from rows of the batch to the loss, a scalar tensor, and to a nested
             structure of tensors.
         predict: Callable from rows to whatever the loss is computed from.
@@ -23,6 +24,7 @@ class Objective(NamedTuple):
     layers: list
     variables: list
     owned: list
+    losses: Any
     loss: Callable
     predict: Callable
     scaled: Callable

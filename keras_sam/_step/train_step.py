@@ -7,10 +7,9 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import keras_trainer
-from keras_sam._step.batch import Passes, evaluation, step_on_batch
+from keras_sam._step.batch import Passes, divided, evaluation, step_on_batch
 from keras_sam._step.finite import skips_overflow
-from keras_sam._step.geometry import divide
-from keras_sam._step.group_checks import check_groups, check_losses, check_masks
+from keras_sam._step.group_checks import check_masks
 from keras_sam._step.objective import Objective
 from keras_sam._step.rules import Rules
 
@@ -68,6 +67,7 @@ def objective_of(model):
         keras_trainer.layers(model),
         model.trainable_weights,
         model.weights,
+        model.loss,
         loss,
         lambda rows: keras_trainer.predict(model, rows[0]),
         functools.partial(keras_trainer.scale_loss, model),
@@ -80,16 +80,10 @@ def _step(model, objective, data, state):
     """The pure step over the batch, or over its groups of m examples."""
     batch_size = keras_trainer.static_batch_size(data)
     replicas, shards = _backend.replicas(model), _backend.shards(model)
-    largest = max(state.largest, (batch_size or 0) // shards)
-    geometry = divide(state.settings.m, batch_size, largest, replicas, shards)
-    state.largest = largest
+    batch = divided(data, state.settings.m, batch_size, state.largest, replicas, shards)
+    state.largest = batch.largest
     state.build(model)
     memory, memories = state.memory.read(), state.memory.count
-    if geometry.group is not None or memories > 1:
-        check_losses(model.loss)
-        check_groups(objective.layers, geometry, batch_size, memories)
-        if replicas > shards and not largest:
-            _backend.check_rows(data, geometry.group)
     make_rules = functools.partial(
         Rules,
         state.settings,
@@ -99,7 +93,7 @@ def _step(model, objective, data, state):
         state.perturbed,
     )
     passes = Passes(state.randomness, state.once)
-    return step_on_batch(objective, make_rules, data, geometry, memory, memories, passes)
+    return step_on_batch(objective, make_rules, batch, memory, memories, passes)
 
 
 def _update_sharpness(model, sharpness, rise, batch_size):
