@@ -1,7 +1,7 @@
 """Sharpness-aware minimization (SAM) for Keras 3."""
 
 # The backend comes first: it says what is missing.
-from keras_sam import _backend, ascents, descents, schedules  # noqa: F401
+from keras_sam import _backend, ascents, descents, methods, schedules  # noqa: F401
 from keras_sam._step.ascent_pass import in_ascent_pass
 from keras_sam.loops import value_and_grad
 from keras_sam.sam_model import SAMModel
@@ -16,6 +16,7 @@ __all__ = [
     "ascents",
     "descents",
     "in_ascent_pass",
+    "methods",
     "schedules",
     "value_and_grad",
 ]

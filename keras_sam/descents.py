@@ -20,7 +20,10 @@ def __dir__():
 class Descent(abc.ABC):
     """From two gradients to one: base class of the variants.
 
-    A variant defines `__call__`.
+    A variant defines `__call__`. One that remembers gives the tensors to begin with in
+    `init`, and their new values in `remember`; its `__call__` then has a third argument.
+    What it remembers is saved and resumed with the model, and is kept per replica. It
+    changes on steps that climb alone.
 
     Attributes:
         needs_gradient: Bool. Whether the gradient at w is needed.
@@ -37,6 +40,14 @@ class Descent(abc.ABC):
 
     needs_gradient = True
 
+    def init(self, weights):
+        """What to remember at first: a list of tensors."""
+        return []
+
+    def remember(self, gradients, perturbed, memory):
+        """What to remember after this step's two gradients."""
+        return memory
+
     @abc.abstractmethod
     def __call__(self, gradients, perturbed):
         """The gradient for the optimizer.
@@ -44,6 +55,8 @@ class Descent(abc.ABC):
         Args:
             gradients: List of tensors, the gradient g at w.
             perturbed: List of tensors, the gradient s at w + eps.
+            memory: List of tensors, only for a descent that remembers something. This
+                step's gradients are in it already.
 
         Returns:
             List of tensors, shapes and dtypes as `perturbed`.

@@ -7,6 +7,7 @@ from keras_sam._loop.value_and_grad import ValueAndGrad
 from keras_sam._model.settings import Settings
 from keras_sam.ascents import Ascent
 from keras_sam.descents import Descent
+from keras_sam.methods import Method
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Radius
 
@@ -22,6 +23,7 @@ def value_and_grad(
     descent: Descent | None = None,
     schedule: Schedule | None = None,
     second_order: bool = False,
+    method: Method | None = None,
 ) -> ValueAndGrad:
     """The loss at w and the sharpness-aware gradient, for a training loop of your own.
 
@@ -47,6 +49,7 @@ def value_and_grad(
         descent: As of `SAMModel`.
         schedule: As of `SAMModel`.
         second_order: As of `SAMModel`.
+        method: As of `SAMModel`.
 
     Returns:
         A `ValueAndGrad`. Called with the arguments of `fn`, it gives a `Result`.
@@ -67,5 +70,5 @@ def value_and_grad(
     Reference:
         - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), Algorithm 1
     """
-    settings = Settings(rho, m, ascent, descent, schedule, second_order)
+    settings = Settings(rho, m, ascent, descent, schedule, second_order, method)
     return ValueAndGrad(fn, model, has_aux, settings)

@@ -12,6 +12,7 @@ from keras_sam._model.settings import Settings, deserialized
 from keras_sam._model.state import State
 from keras_sam.ascents import Ascent
 from keras_sam.descents import Descent
+from keras_sam.methods import Method
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Radius
 from keras_sam.sharpness_aware import SharpnessAware
@@ -51,6 +52,8 @@ class SAMModel(_New, SharpnessAware, keras.Model):
             of the batch.
         second_order: Bool. Whether the gradient goes through the perturbation. Defaults
             to `False`.
+        method: `keras_sam.methods.Method` of your own, in place of the four above it.
+            Defaults to `None`.
         **kwargs: Keyword arguments of `keras.Model`.
 
     Raises:
@@ -77,6 +80,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
         descent: Descent | None = None,
         schedule: Schedule | None = None,
         second_order: bool = False,
+        method: Method | None = None,
         **kwargs,
     ):
         functional = forms.is_functional(args, kwargs)
@@ -92,6 +96,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
             descent=descent,
             schedule=schedule,
             second_order=second_order,
+            method=method,
             **kwargs,
         )
 
@@ -112,6 +117,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
         descent: Descent | None = None,
         schedule: Schedule | None = None,
         second_order: bool = False,
+        method: Method | None = None,
     ) -> "SAMModel":
         """A sharpness-aware model with the layers and weights of `model`.
 
@@ -126,6 +132,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
             descent: From `keras_sam.descents`.
             schedule: From `keras_sam.schedules`.
             second_order: Bool.
+            method: `keras_sam.methods.Method` of your own, in place of the four above it.
 
         Returns:
             A `SAMModel` that is also an instance of `model`'s class, not yet compiled.
@@ -143,7 +150,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
         >>> plain.save("plain.keras")
         """
         check_source(model, SharpnessAware)
-        settings = Settings(rho, m, ascent, descent, schedule, second_order)
+        settings = Settings(rho, m, ascent, descent, schedule, second_order, method)
         shared = forms.share(cls, model)
         with _backend.model_scope(model):
             shared._sharpness_aware = State(settings, shared, source=model)

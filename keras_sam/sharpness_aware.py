@@ -18,6 +18,7 @@ from keras_sam._model.watch import Watch, warn_of_plain_training
 from keras_sam._step.train_step import train_step
 from keras_sam.ascents import Ascent
 from keras_sam.descents import Descent
+from keras_sam.methods import Method
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Radius
 
@@ -63,6 +64,8 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
             data. Defaults to `None`, for every step and all of the batch.
         second_order: Bool. Whether the gradient is that of the loss at w + eps(w) as a
             function of w, at about twice the cost. Defaults to `False`.
+        method: `keras_sam.methods.Method` of your own, a whole step in place of `ascent`,
+            `descent`, `schedule` and `second_order`. Defaults to `None`.
         **kwargs: Keyword arguments of the model class.
 
     Raises:
@@ -121,9 +124,10 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
         descent: Descent | None = None,
         schedule: Schedule | None = None,
         second_order: bool = False,
+        method: Method | None = None,
         **kwargs,
     ):
-        settings = Settings(rho, m, ascent, descent, schedule, second_order)
+        settings = Settings(rho, m, ascent, descent, schedule, second_order, method)
         super().__init__(*args, **kwargs)
         self._sharpness_aware = State(settings, self)
 

@@ -9,8 +9,9 @@ import keras_sam
 from keras_sam._step.gradients import Gradients
 from keras_sam._step.memory import Memory
 from keras_sam._step.rules import Rules
-from keras_sam._step.step import Pass, sharpness_aware_step
+from keras_sam._step.step import sharpness_aware_step
 from keras_sam._step.train_step import objective_of
+from keras_sam.methods import Now, Pass
 from tests.helpers import MODES, array
 from tests.regression import INF, RATE, RHO, Normalized, data, network, steepest
 
@@ -102,8 +103,7 @@ def test_fixed_weights_stay_and_get_the_clean_gradient(descent):
     optimizer = model.optimizer
     rules = Rules(
         state.settings,
-        state.radius(optimizer),
-        state.time(optimizer),
+        Now(state.radius(optimizer), state.time(optimizer), lambda: None),
         objective_of(model),
         state.perturbed,
         Gradients(variables, scale=1.0, average=None),

@@ -1,7 +1,6 @@
 """What the user of a loop gives: a model, values of its variables, a batch, a time."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_sam._backend import keras_trainer
@@ -78,7 +77,8 @@ class When:
     def learning_rate(self):
         if self._learning_rate is None:
             raise ValueError(
-                "This `rho` follows the learning rate: give each call `learning_rate`. "
+                "This `rho` or `method` follows the learning rate: give each call "
+                "`learning_rate`. "
                 "Received: learning_rate=None"
             )
         return ops.convert_to_tensor(self._learning_rate, keras.config.floatx())
@@ -97,14 +97,6 @@ def pairs(name, variables, values):
             f"Received: {len(values)} values"
         )
     return list(zip(variables, values))
-
-
-def as_fit_gives_it(value):
-    """An array as `fit` would give it to the model."""
-    if not isinstance(value, np.ndarray):
-        return value
-    floating = np.issubdtype(value.dtype, np.floating)
-    return ops.convert_to_tensor(value, keras.config.floatx() if floating else None)
 
 
 def batch_size_of(data):

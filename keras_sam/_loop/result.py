@@ -10,11 +10,15 @@ class LoopMemory(NamedTuple):
         iteration: Scalar integer tensor, the number of calls before.
         ascent: List of tensors.
         schedule: List of tensors.
+        descent: List of tensors.
+        method: List of tensors.
     """
 
     iteration: Any
     ascent: list
     schedule: list
+    descent: list
+    method: list
 
 
 class Result(NamedTuple):

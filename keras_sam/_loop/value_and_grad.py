@@ -1,19 +1,18 @@
 """The step of a training loop of the user's own."""
 
-import functools
-
 import keras
 from keras import ops
 
 from keras_sam import _backend
-from keras_sam._loop.given import Given, When, as_fit_gives_it, batch_size_of, pairs
+from keras_sam._loop.given import Given, When, batch_size_of, pairs
 from keras_sam._loop.result import LoopMemory, Result
 from keras_sam._model import rho as radii
-from keras_sam._step.batch import Passes, divided, step_on_batch
+from keras_sam._step.arrays import as_fit_gives_it
+from keras_sam._step.batch import Training, divided, step_on_batch
 from keras_sam._step.memory import Memory
 from keras_sam._step.objective import Objective, perturbed_by
 from keras_sam._step.once import Once
-from keras_sam._step.rules import Rules
+from keras_sam.methods import Now
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Schedule as RhoSchedule
 from keras_sam.schedules.schedule import Time
@@ -32,7 +31,7 @@ class ValueAndGrad:
             raise ValueError(f"`fn` must be callable. Received: fn={fn}")
         self._fn, self._has_aux, self._settings = fn, has_aux, settings
         self._given = Given(model)
-        self._passes = Passes(_backend.Randomness(), Once())
+        self._randomness, self._once = _backend.Randomness(), Once()
         self._largest = 0
 
     @property
@@ -46,10 +45,13 @@ class ValueAndGrad:
     def init(self) -> LoopMemory:
         """What the rules remember at first."""
         settings = self._settings
-        ascent = settings.ascent.init(_backend.read(self._perturbed()))
-        schedule = settings.schedule.init(_backend.read(self._given.trained))
+        remembered = settings.remembered_of(self._perturbed(), self._given.trained)
+        tensors = {
+            name: rule.init(_backend.read(variables))
+            for name, (rule, variables) in remembered.items()
+        }
         shards = 1 if settings.m == "global" else _backend.shards(None)
-        memory = Memory(ascent, schedule).for_shards(shards)
+        memory = Memory(**tensors).for_shards(shards)
         return LoopMemory(ops.zeros((), "int32"), *memory)
 
     def __call__(
@@ -108,7 +110,8 @@ class ValueAndGrad:
         settings, perturbed = self._settings, self._perturbed()
         if memory is None:
             memory = self._nothing_remembered()
-        iteration, memory = memory.iteration, Memory(memory.ascent, memory.schedule)
+        iteration, *remembered = memory
+        memory = Memory(*remembered)
         replicas, shards = _backend.replicas(None), _backend.shards(None)
         size, largest = batch_size_of(data), self._largest
         batch = divided(data, settings.m, size, largest, replicas, shards)
@@ -116,15 +119,14 @@ class ValueAndGrad:
         alone = settings.m == "global" or not memory.per_replica
         memories = 1 if alone else shards
         objective = self._objective(loss_scale)
-        rules = functools.partial(
-            Rules,
-            settings,
-            radii.radius(settings.rho, None, When(iteration, learning_rate)),
+        when = When(iteration, learning_rate)
+        now = Now(
+            radii.radius(settings.rho, None, when),
             Time(iteration, ops.convert_to_tensor(epoch, "int32")),
-            objective,
-            perturbed,
+            lambda: when.learning_rate,
         )
-        step = step_on_batch(objective, rules, batch, memory, memories, self._passes)
+        training = Training(settings, perturbed, self._randomness, self._once)
+        step = step_on_batch(training, objective, now, batch, memory, memories)
         return step, iteration
 
     def _objective(self, loss_scale):
@@ -170,7 +172,8 @@ class ValueAndGrad:
         rho, schedule = self._settings.rho, self._settings.schedule
         timed = type(schedule).climbs is not Schedule.climbs
         memory = self.init()
-        if timed or isinstance(rho, RhoSchedule) or memory.ascent or memory.schedule:
+        remembers = any(memory[1:])
+        if timed or isinstance(rho, RhoSchedule) or remembers or self._settings.method:
             raise ValueError(
                 "These rules remember something, or depend on the iteration: begin with "
                 "`memory = grad.init()`, give each call `memory=memory`, and take "

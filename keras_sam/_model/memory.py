@@ -1,4 +1,4 @@
-"""What the ascent and the schedule remember from one step to the next."""
+"""What the rules of a step remember from one step to the next."""
 
 import warnings
 
@@ -27,7 +27,7 @@ class MemoryVariables(Saveable):
     """
 
     def __init__(self, expected):
-        self.variables = {"ascent": [], "schedule": []}
+        self.variables = {name: [] for name in Memory._fields}
         self.count = 1
         self.owners = {}
         self.loaded = None
@@ -56,8 +56,8 @@ class MemoryVariables(Saveable):
         difference = self.loaded.difference(owners, tensors)
         if difference:
             warnings.warn(
-                "What the ascent and the schedule remembered in the file is of other "
-                f"weights, or of other rules: they begin anew. {difference}",
+                "What the rules remembered in the file is of other weights, or of other "
+                f"rules: they begin anew. {difference}",
                 stacklevel=2,
             )
         else:
@@ -90,8 +90,8 @@ class MemoryVariables(Saveable):
         difference = expected and loaded.difference(*expected)
         if difference:
             raise ValueError(
-                "What the ascent and the schedule remembered in the file is of other "
-                "weights, or of other rules. To load the rest, use "
+                "What the rules remembered in the file is of other weights, or of other "
+                "rules. To load the rest, use "
                 f"`model.load_weights(path, skip_mismatch=True)`. {difference}"
             )
         if self.all and expected and self.owners == expected[0]:

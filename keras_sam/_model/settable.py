@@ -7,6 +7,7 @@ import keras
 from keras_sam import _backend
 from keras_sam.ascents import Ascent
 from keras_sam.descents import Descent
+from keras_sam.methods import Method
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Radius
 
@@ -38,7 +39,7 @@ class Setting(Generic[Value]):
 
 
 class Settable:
-    """The six settings, with their types."""
+    """The settings, with their types."""
 
     rho = Setting[Radius]("Radius of the perturbation: a float or a schedule.")
     m = Setting[int | Literal["global"] | None](
@@ -48,6 +49,7 @@ class Settable:
     descent = Setting[Descent]("The descent: from two gradients to the optimizer's.")
     schedule = Setting[Schedule]("The schedule: on which steps to climb.")
     second_order = Setting[bool]("Whether gradients go through eps.")
+    method = Setting[Method | None]("A step of one's own, in place of the rules.")
 
     def _current_rho(self):
         """The radius of the next step, as a float."""

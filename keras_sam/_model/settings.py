@@ -1,4 +1,4 @@
-"""The six arguments of a sharpness-aware model, and their defaults."""
+"""The seven arguments of a sharpness-aware model, and their defaults."""
 
 import dataclasses
 from typing import Literal
@@ -10,6 +10,7 @@ from keras_sam._step import geometry
 from keras_sam._step.rule_checks import check_begun
 from keras_sam.ascents import Ascent, LpBall
 from keras_sam.descents import Descent, Perturbed
+from keras_sam.methods import Method
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import SCHEDULES, Radius
 
@@ -18,7 +19,10 @@ RULES = {
     "ascent": (Ascent, LpBall),
     "descent": (Descent, Perturbed),
     "schedule": (Schedule, Schedule),
+    "method": (Method, lambda: None),
 }
+# What a method takes the place of.
+ALONE = "ascent", "descent", "schedule", "second_order"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -35,12 +39,15 @@ class Settings:
     descent: Descent | None = None
     schedule: Schedule | None = None
     second_order: bool = False
+    method: Method | None = None
 
     def __post_init__(self):
         if not isinstance(self.second_order, bool):
             raise ValueError(
                 f"`second_order` must be a bool. Received: second_order={self.second_order}"
             )
+        if self.method is not None:
+            self._check_alone()
         rules = {name: _rule(name, getattr(self, name)) for name in RULES}
         m = geometry.validated(self.m)
         for name, value in {"rho": validated_rho(self.rho), "m": m, **rules}.items():
@@ -51,8 +58,22 @@ class Settings:
 
     @property
     def values(self):
-        """Dict of the six."""
+        """Dict of all."""
         return {name: getattr(self, name) for name in SETTINGS}
+
+    def remembered_of(self, perturbed, trained):
+        """Dict by name of the rules that may remember, and of what weights each may.
+
+        Args:
+            perturbed: List of the variables that the ascent perturbs.
+            trained: List of all that are trained.
+        """
+        seen = {
+            "ascent": (self.ascent, perturbed),
+            "schedule": (self.schedule, trained),
+            "descent": (self.descent, trained),
+        }
+        return seen if self.method is None else seen | {"method": (self.method, trained)}
 
     @property
     def rho_is_zero(self):
@@ -61,8 +82,21 @@ class Settings:
     @property
     def shows_sharpness(self):
         """Whether a step has a pass over the whole batch at w, and one at w + eps."""
+        if self.method is not None:
+            return False
         rules = self.ascent, self.descent, self.schedule
         return self.schedule.fraction == 1 and any(rule.needs_gradient for rule in rules)
+
+    def _check_alone(self):
+        others = {n: getattr(self, n) for n in ALONE if not is_default(n, getattr(self, n))}
+        if others:
+            names = " and ".join(f"`{name}`" for name in others)
+            shown = ", ".join(f"{name}={_shown(value)}" for name, value in others.items())
+            raise ValueError(
+                f"A `method` is the whole step: it takes the place of {names}. Leave them "
+                f"out, or set them to what they are by default. Received: "
+                f"method={self.method}, {shown}"
+            )
 
     def __repr__(self):
         """rho, and what is not a default: `rho=0.1, m=8`."""

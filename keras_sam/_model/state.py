@@ -109,14 +109,14 @@ class State:
             The weights to perturb, and what is remembered at first: who remembers
             something and of which weights, and the tensors, each by rule.
         """
-        ascent, schedule = self.settings.ascent, self.settings.schedule
+        ascent = self.settings.ascent
         trained = [v for v in model.trainable_weights if not v.overwrite_with_gradient]
         perturbed = perturbed_by(ascent, trained, keras_trainer.layers(model))
         ascent.build(perturbed)
-        seen = {"ascent": (ascent, perturbed), "schedule": (schedule, trained)}
+        remembered = self.settings.remembered_of(perturbed, trained)
         tensors = {
             name: rule.init(_backend.read(variables))
-            for name, (rule, variables) in seen.items()
+            for name, (rule, variables) in remembered.items()
         }
         number = {id(variable): i for i, variable in enumerate(model.weights)}
         owners = {
@@ -124,7 +124,7 @@ class State:
                 "class": keras.saving.get_registered_name(type(rule)),
                 "weights": [number[id(variable)] for variable in variables],
             }
-            for name, (rule, variables) in seen.items()
+            for name, (rule, variables) in remembered.items()
             if tensors[name]
         }
         return perturbed, owners, tensors

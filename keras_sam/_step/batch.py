@@ -9,8 +9,11 @@ from keras_sam._step.geometry import Geometry, divide
 from keras_sam._step.gradients import Gradients
 from keras_sam._step.group_checks import check_groups
 from keras_sam._step.groups import step_over_groups
+from keras_sam._step.method import MethodStep
 from keras_sam._step.once import Once
-from keras_sam._step.step import Pass, sharpness_aware_step
+from keras_sam._step.rules import Rules
+from keras_sam._step.step import sharpness_aware_step
+from keras_sam.methods import Pass
 
 
 class Batch(NamedTuple):
@@ -29,14 +32,18 @@ class Batch(NamedTuple):
     geometry: Geometry
 
 
-class Passes(NamedTuple):
-    """What the passes of one training have in common.
+class Training(NamedTuple):
+    """What the steps of one training have in common.
 
     Attributes:
+        settings: The `Settings`.
+        perturbed: List of the variables that the ascent perturbs.
         randomness: `_backend.Randomness()`.
         once: `Once`.
     """
 
+    settings: Any
+    perturbed: list
     randomness: Any
     once: Once
 
@@ -47,22 +54,22 @@ def divided(data, m, size, largest, replicas, shards):
     return Batch(data, size, largest, divide(m, size, largest, replicas, shards))
 
 
-def step_on_batch(objective, make_rules, batch, memory, memories, passes):
+def step_on_batch(training, objective, now, batch, memory, memories):
     """One sharpness-aware step.
 
     Args:
+        training: `Training`.
         objective: The `Objective`.
-        make_rules: Callable from `Gradients` to the step's `Rules`.
+        now: `Now`.
         batch: The `Batch`.
         memory: The `Memory` before the step.
         memories: Integer, the number of replicas whose memories are in it.
-        passes: `Passes`.
 
     Returns:
         A `Step`.
     """
     data, geometry = batch.data, batch.geometry
-    take_step = functools.partial(_take_step, objective, make_rules, geometry, passes)
+    take_step = functools.partial(_take_step, training, objective, now, geometry)
     if geometry.group is None and memories == 1:
         return take_step(data, None, memory)
     check_groups(objective, geometry, batch.size, memories)
@@ -73,7 +80,7 @@ def step_on_batch(objective, make_rules, batch, memory, memories, passes):
     )
 
 
-def _take_step(objective, make_rules, geometry, passes, rows, given, memory):
+def _take_step(training, objective, now, geometry, rows, given, memory):
     """The pure step on rows that share one perturbation.
 
     Args:
@@ -82,21 +89,27 @@ def _take_step(objective, make_rules, geometry, passes, rows, given, memory):
         memory: `Memory`.
     """
 
-    def evaluation_of(rows, private=False):
-        draws = passes.randomness.draws(private)
-        return evaluation(objective, rows, draws, passes.once, given)
+    settings = training.settings
+
+    def evaluation_of(change=None):
+        """That of all rows, or of what becomes of them."""
+        changed = rows if change is None else change(_backend.copied(rows))
+        draws = training.randomness.draws(private=change is not None)
+        return evaluation(objective, changed, draws, training.once, given)
 
     average = None
     if geometry.neighbours > geometry.shards:
         average = functools.partial(_backend.average, count=geometry.neighbours)
-    rules = make_rules(Gradients(objective.variables, objective.scale, average))
-    some, fraction = None, rules.schedule.fraction
-    if fraction < 1:
-        some = evaluation_of(_backend.copied(_backend.head(rows, fraction)), private=True)
+    gradients = Gradients(objective.variables, objective.scale, average)
     weights = _backend.read(objective.variables)
-    return sharpness_aware_step(
-        evaluation_of(rows), weights, rules, memory, given or [], some
-    )
+    if settings.method is not None:
+        take = MethodStep(settings.method, now, objective, gradients)
+        return take(evaluation_of, weights, memory, given or [])
+    rules = Rules(settings, now, objective, training.perturbed, gradients)
+    some, fraction = None, settings.schedule.fraction
+    if fraction < 1:
+        some = evaluation_of(functools.partial(_backend.head, fraction=fraction))
+    return sharpness_aware_step(evaluation_of(), weights, rules, memory, given or [], some)
 
 
 def evaluation(objective, data, draws, once, given=None):

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import keras
 
 from keras_sam import _backend
-from keras_sam._step.step import Pass, Step
+from keras_sam._step.step import Step
+from keras_sam.methods import Pass
 
 
 class _Mean(NamedTuple):

@@ -8,13 +8,15 @@ from keras_sam._step.finite import is_floating, unless_infinite
 
 
 class Memory(NamedTuple):
-    """What the ascent and the schedule remember from step to step: a list of tensors each.
+    """What the rules of a step remember until the next: a list of tensors each.
 
     Floating tensors are per replica: each replica has its own values.
     """
 
     ascent: list
     schedule: list
+    descent: list = []  # noqa: RUF012
+    method: list = []  # noqa: RUF012
 
     @property
     def per_replica(self):

@@ -25,8 +25,7 @@ class Rules:
 
     Args:
         settings: The model's `Settings`.
-        rho: Scalar, the radius.
-        time: The step's `Time`.
+        now: `Now`.
         objective: The `Objective`.
         perturbed: List of those of its variables that the ascent perturbs.
         gradients: The `Gradients` of these variables.
@@ -36,11 +35,11 @@ class Rules:
             the plain step: TensorFlow's graph optimizer would see the difference.
     """
 
-    def __init__(self, settings, rho, time, objective, perturbed, gradients):
+    def __init__(self, settings, now, objective, perturbed, gradients):
         self.ascent, self.descent = settings.ascent, settings.descent
         self.schedule, self.second_order = settings.schedule, settings.second_order
         self.stays_at_w = settings.rho_is_zero
-        self.rho, self.time = rho, time
+        self.rho, self.time = now.rho, now.time
         self.variables, self.skips_overflow = objective.variables, objective.skips_overflow
         perturbed = set(map(id, perturbed))
         self.perturbed = [i for i, v in enumerate(self.variables) if id(v) in perturbed]
@@ -119,20 +118,30 @@ class Rules:
         trained = [self.variables[i] for i in self.trained]
 
         def climbed():
-            update = self.descent(g, s)
-            check_tensors(self.descent, "__call__", update, trained)
+            update, seen = self._update(g, s, memory.descent)
             after = self.schedule.climbed(g, s, memory.schedule)
             check_memory(self.schedule, "climbed", after, memory.schedule)
-            return update, after
+            return update, seen, after
 
         def stayed():
             update = self.schedule.stay(s, memory.schedule)
             check_tensors(self.schedule, "stay", update, trained)
-            return update, memory.schedule
+            return update, memory.descent, memory.schedule
 
-        update, after = branch(climbs, climbed, stayed)
+        update, seen, after = branch(climbs, climbed, stayed)
         update = self.gradients.for_optimizer(update, perturbed)
-        return update, memory.after(schedule=after)
+        return update, memory.after(descent=seen, schedule=after)
+
+    def _update(self, gradients, perturbed, memory):
+        """The gradient that the descent gives, and what it remembers then."""
+        if memory:
+            after = self.descent.remember(gradients, perturbed, memory)
+            check_memory(self.descent, "remember", after, memory)
+            memory = list(after)
+        update = self.descent(gradients, perturbed, *([memory] if memory else []))
+        trained = [self.variables[i] for i in self.trained]
+        check_tensors(self.descent, "__call__", update, trained)
+        return update, memory
 
     def _climb(self, weights, gradients, memory):
         """The perturbation of radius rho by these gradients, which are in the memory."""

@@ -8,22 +8,7 @@ from keras_sam._step.ascent_pass import ascent_pass
 from keras_sam._step.branch import branch
 from keras_sam._step.finite import finite_updates, or_infinite
 from keras_sam._step.memory import Memory
-
-
-class Pass(NamedTuple):
-    """What one pass over the batch gives, nothing of it written yet.
-
-    Attributes:
-        loss: Scalar tensor, as the model computes it.
-        y_pred: The model's predictions.
-        gradients: List of tensors, `None` for a weight that the loss does not use.
-        updates: List of `(variable, value)`, the state that the pass would move.
-    """
-
-    loss: Any
-    y_pred: Any
-    gradients: list
-    updates: list
+from keras_sam.methods import Pass
 
 
 class Step(NamedTuple):
@@ -92,7 +77,7 @@ def _clean_pass_kept(evaluate, weights, rules, memory):
     def climb():
         at = _perturbation(evaluate, g, seen, memory, rules)
         perturbed = _evaluate_at(evaluate, weights, at, rules)
-        _check_alike(clean.gradients, perturbed.gradients)
+        check_alike(clean.gradients, perturbed.gradients)
         gradients, finite = rules.usable(perturbed, clean.gradients)
         gradients = rules.gradients.keep_overwrites(gradients, clean.gradients)
         return perturbed.loss - clean.loss, gradients, finite
@@ -161,7 +146,12 @@ def _both(climbs, finite):
     return ops.logical_and(climbs, finite)
 
 
-def _check_alike(gradients, perturbed):
+def check_alike(gradients, perturbed):
+    """The gradients of two passes are of the same weights.
+
+    Raises:
+        ValueError: if one of them lacks a gradient that the other has.
+    """
     for g, s in zip(gradients, perturbed):
         if (g is None) is not (s is None):
             raise ValueError(

@@ -7,11 +7,11 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import keras_trainer
-from keras_sam._step.batch import Passes, divided, evaluation, step_on_batch
+from keras_sam._step.batch import Training, divided, evaluation, step_on_batch
 from keras_sam._step.finite import skips_overflow
 from keras_sam._step.group_checks import check_masks
 from keras_sam._step.objective import Objective
-from keras_sam._step.rules import Rules
+from keras_sam.methods import Now
 
 
 def train_step(model, data, state):
@@ -84,16 +84,12 @@ def _step(model, objective, data, state):
     state.largest = batch.largest
     state.build(model)
     memory, memories = state.memory.read(), state.memory.count
-    make_rules = functools.partial(
-        Rules,
-        state.settings,
-        state.radius(model.optimizer),
-        state.time(model.optimizer),
-        objective,
-        state.perturbed,
+    optimizer = model.optimizer
+    now = Now(
+        state.radius(optimizer), state.time(optimizer), lambda: optimizer.learning_rate
     )
-    passes = Passes(state.randomness, state.once)
-    return step_on_batch(objective, make_rules, batch, memory, memories, passes)
+    training = Training(state.settings, state.perturbed, state.randomness, state.once)
+    return step_on_batch(training, objective, now, batch, memory, memories)
 
 
 def _update_sharpness(model, sharpness, rise, batch_size):
