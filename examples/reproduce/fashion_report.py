@@ -73,11 +73,11 @@ def tuning_table(runs):
 
 def readme_tables(runs):
     """Those of README.md."""
-    return [clean_table(runs), noise_table(runs), noise_table(runs, best)]
+    return [clean_table(runs), noise_table(runs), noise_table(runs, best), m_table(runs)]
 
 
 def tables(runs):
-    return "\n\n".join([*readme_tables(runs), m_table(runs), tuning_table(runs)])
+    return "\n\n".join([*readme_tables(runs), tuning_table(runs)])
 
 
 def pictures(runs, folder):

@@ -36,6 +36,8 @@ TUNE = {
     + tuning(rho=[0.1, 0.2, 0.4], weight_decay=[2e-3]),
     "tune_asam": tuning(rho=[0.05, 0.1, 0.2, 0.5, 1.0, 2.0], ascent=["adaptive"])
     + tuning(rho=[0.2, 0.5, 1.0, 2.0], ascent=["adaptive"], weight_decay=[8e-3]),
+    "tune_m": tuning(m=[4], rho=[0.01, 0.02, 0.05], weight_decay=[8e-3])
+    + tuning(m=[16], rho=[0.02, 0.05, 0.1], weight_decay=[8e-3]),
     "tune_noise": tuning(
         noise=NOISE, rho=[0.0], weight_decay=[8e-3, 1.5e-2, 3e-2, 0.1, 0.2]
     )
@@ -73,6 +75,13 @@ M = [
     for rho in radii
 ]
 
+# With batch norm a group also has batch statistics of its own. A radius that moves nothing
+# shows what is due to that.
+GROUPS_ALONE = [
+    {"m": 4, "rho": 1e-6, "weight_decay": SAM["weight_decay"], "test_every": 20},
+    {"m": 4, "rho": 1e-6, "test_every": 20},
+]
+
 
 def noisy(part):
     """Dict of the settings of the five methods, with this part of wrong labels."""
@@ -90,7 +99,7 @@ PARTS = {
     **TUNE,
     "clean": list(CLEAN.values()),
     "noise": [changes for part in NOISE for changes in noisy(part).values()],
-    "m": M,
+    "m": M + GROUPS_ALONE,
 }
 
 

@@ -64,6 +64,10 @@ def test_the_readme_has_the_results():
     runs = results.finished(REPRODUCE / "results/fashion_mnist_small.jsonl")
     for table in fashion_report.readme_tables(runs):
         assert table in readme
+    for changes in fashion_runs.GROUPS_ALONE:
+        assert fashion_report.cell(changes, runs) in readme
+    found = json.loads((REPRODUCE / "results/fashion_transfer.json").read_text())
+    assert transfer.table(found["runs"]) in readme
     found = json.loads((REPRODUCE / "results/fashion_quantized.json").read_text())
     assert quantized.table(found["runs"]) in readme
     runs = results.finished(REPRODUCE / "results/fashion_mnist_wrn28_10.jsonl")
