@@ -66,6 +66,24 @@ def adaptive(eta, p, kernel):
     return rule(step)
 
 
+def layerwise(ratio):
+    def step(gradient, w, t):
+        g = gradient(w)
+        return gradient(w + RHO * ratio * g / np.sqrt((ratio * g * g).sum()))
+
+    return rule(step)
+
+
+def preconditioned(beta, epsilon):
+    update, v, t = None, 0, 0
+    while True:
+        gradient, w = yield update
+        g, t = gradient(w), t + 1
+        v = beta * v + (1 - beta) * g**2
+        size = 1 / (np.sqrt(v / (1 - beta**t)) + epsilon)
+        update = gradient(w + RHO * size * g / np.sqrt((size * g * g).sum()))
+
+
 def selected(chosen):
     return rule(lambda gradient, w, t: gradient(w + RHO * unit(gradient(w) * chosen)))
 

@@ -14,6 +14,8 @@ ASCENTS = {
     "averaged": lambda: ascents.Averaged(variables=keras.layers.Dense),
     "momentum": lambda: ascents.Momentum(),
     "last": lambda: ascents.LastStep(variables="kernel"),
+    "layerwise": lambda: ascents.Layerwise(),
+    "preconditioned": lambda: ascents.Preconditioned(0.9),
 }
 DESCENTS = {
     "perturbed": lambda: descents.Perturbed(),

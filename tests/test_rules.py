@@ -74,7 +74,7 @@ def public(module, base):
     "rules, classes",
     [
         # A direction of one's own makes more of it; as it is, it is the ball.
-        (ASCENTS, public(ascents, ascents.Ascent) - {ascents.Ascent}),
+        (ASCENTS, public(ascents, ascents.Ascent) - {ascents.Ascent, ascents.Metric}),
         (DESCENTS, public(descents, descents.Descent) - {descents.Descent}),
         (SCHEDULES, public(schedules, schedules.Schedule)),
     ],

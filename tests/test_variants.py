@@ -66,6 +66,15 @@ VARIANTS = {
         {"ascent": ascents.Adaptive(INF, eta=0.1)},
         by_hand.adaptive(0.1, INF, KERNEL),
     ),
+    # Of a (4, 2) kernel, and of two weights with 2 entries.
+    "layerwise": (
+        {"ascent": ascents.Layerwise()},
+        by_hand.layerwise(np.where(KERNEL, 2 / 4, 2)),
+    ),
+    "preconditioned": (
+        {"ascent": ascents.Preconditioned(0.8, epsilon=0.01)},
+        lambda: by_hand.preconditioned(0.8, 0.01),
+    ),
     "friendly": (
         {"ascent": ascents.Friendly(0.7, 0.8)},
         lambda: by_hand.friendly(0.7, 0.8),

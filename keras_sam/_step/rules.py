@@ -14,6 +14,7 @@ these to the next but what it returns.
 from keras_sam._step.branch import branch
 from keras_sam._step.finite import usable
 from keras_sam._step.rule_checks import check_memory, check_tensors
+from keras_sam.ascents import Ascent
 from keras_sam.descents import Perturbed
 
 
@@ -142,8 +143,9 @@ class Rules:
             gradients = None
         direction = self.ascent.direction(gradients, memory.ascent)
         self._check("direction", direction)
-        perturbation = self.ascent(weights, direction, self.rho)
-        self._check("__call__", perturbation)
+        perturbation = self.ascent.perturb(weights, direction, self.rho, memory.ascent)
+        plain = type(self.ascent).perturb is Ascent.perturb
+        self._check("__call__" if plain else "perturb", perturbation)
         return perturbation
 
     def _check(self, method, tensors):

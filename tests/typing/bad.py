@@ -52,6 +52,9 @@ ascents.Friendly(lambda_="0.9")  # error
 ascents.Averaged(sigma=1)  # error
 ascents.Momentum(variables=descents.GSAM)  # error
 ascents.LastStep(momentum=0.9)  # error
+ascents.Layerwise(fans=1)  # error
+ascents.Metric()  # error
+ascents.Preconditioned(beta="0.9")  # error
 ascents.RandomDirection(seed="1")  # error
 descents.Perturbed(alpha=1)  # error
 descents.GSAM(rho=0.1)  # error

@@ -72,6 +72,8 @@ all_ascents: list[ascents.Ascent] = [
     ascents.Averaged(theta=0.4, variables=[keras.layers.Dense, "bias", is_kernel]),
     ascents.Momentum(momentum=0.9, variables=("kernel", "gamma")),
     ascents.LastStep(variables=None),
+    ascents.Layerwise(fans=lambda variable: (1, 1), variables="kernel"),
+    ascents.Preconditioned(beta=0.9, epsilon=1e-8, variables="kernel"),
     ascents.RandomDirection(seed=1),
     Sparse(variables="kernel"),
 ]
