@@ -13,6 +13,7 @@ from keras_sam._step.batch import Passes, divided, step_on_batch
 from keras_sam._step.memory import Memory
 from keras_sam._step.objective import Objective, perturbed_by
 from keras_sam._step.once import Once
+from keras_sam._step.reuse import remembered_at_first
 from keras_sam._step.rules import Rules
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Schedule as RhoSchedule
@@ -47,7 +48,8 @@ class ValueAndGrad:
         """What the rules remember at first."""
         settings = self._settings
         ascent = settings.ascent.init(_backend.read(self._perturbed()))
-        schedule = settings.schedule.init(_backend.read(self._given.trained))
+        trained = _backend.read(self._given.trained)
+        schedule = remembered_at_first(settings.schedule, trained)
         shards = 1 if settings.m == "global" else _backend.shards(None)
         memory = Memory(ascent, schedule).for_shards(shards)
         return LoopMemory(ops.zeros((), "int32"), *memory)

@@ -12,6 +12,7 @@ from keras_sam._model.memory import MemoryVariables
 from keras_sam._step.geometry import neighbours
 from keras_sam._step.objective import perturbed_by
 from keras_sam._step.once import Once
+from keras_sam._step.reuse import remembered_at_first
 from keras_sam.schedules.schedule import Time
 
 
@@ -115,8 +116,8 @@ class State:
         ascent.build(perturbed)
         seen = {"ascent": (ascent, perturbed), "schedule": (schedule, trained)}
         tensors = {
-            name: rule.init(_backend.read(variables))
-            for name, (rule, variables) in seen.items()
+            "ascent": ascent.init(_backend.read(perturbed)),
+            "schedule": remembered_at_first(schedule, _backend.read(trained)),
         }
         number = {id(variable): i for i, variable in enumerate(model.weights)}
         owners = {

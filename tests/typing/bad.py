@@ -62,6 +62,7 @@ descents.Weighted(gamma="0.9")  # error
 descents.Descent()  # error
 schedules.Every(k=2.5)  # error
 schedules.Every(reuse="0.7")  # error
+schedules.Every(2, 0.7, 0.5)  # error
 schedules.Between(end="last")  # error
 schedules.Adaptive(c="0.5")  # error
 schedules.Fraction(part=0.25)  # error
