@@ -66,6 +66,24 @@ def adaptive(eta, p, kernel):
     return rule(step)
 
 
+def layerwise(ratio):
+    def step(gradient, w, t):
+        g = gradient(w)
+        return gradient(w + RHO * ratio * g / np.sqrt((ratio * g * g).sum()))
+
+    return rule(step)
+
+
+def preconditioned(beta, epsilon):
+    update, v, t = None, 0, 0
+    while True:
+        gradient, w = yield update
+        g, t = gradient(w), t + 1
+        v = beta * v + (1 - beta) * g**2
+        size = 1 / (np.sqrt(v / (1 - beta**t)) + epsilon)
+        update = gradient(w + RHO * size * g / np.sqrt((size * g * g).sum()))
+
+
 def selected(chosen):
     return rule(lambda gradient, w, t: gradient(w + RHO * unit(gradient(w) * chosen)))
 
@@ -128,35 +146,62 @@ def sam_of(gradient):
     return lambda w: sam(gradient, w)
 
 
-def look(k, alpha):
+def climb(gradient, w, rows):
+    """The gradient of these rows, and s: the whole batch's, where that leads."""
+    g = gradient(w, rows)
+    return g, gradient(w + RHO * unit(g))
+
+
+ALL = slice(None)
+
+
+def look(k, alpha, rows=ALL):
     update, t = None, 0
     while True:
         gradient, w = yield update
-        g = gradient(w)
         if t % k == 0:
-            update = sam(gradient, w)
+            g, update = climb(gradient, w, rows)
             v = update - along(update, g)
         else:
-            update = g + alpha * norm(g) * unit(v)
+            update = reused(gradient(w), alpha, v)
         t += 1
 
 
-def between(start, end):
+def reused(g, alpha, v):
+    return g + alpha * norm(g) * unit(v + 0 * g)
+
+
+def every_by(k, rows):
     def step(gradient, w, t):
-        return sam(gradient, w) if start <= t < end else gradient(w)
+        return gradient(w) if t % k else climb(gradient, w, rows)[1]
 
     return rule(step)
 
 
-def adaptive_schedule(c, decay):
-    update, mean, variance = None, 0.0, 0.0
+def between(start, end, rows=ALL, alpha=0.0):
+    update, t, v = None, 0, 0
     while True:
         gradient, w = yield update
-        square = (gradient(w) ** 2).sum()
+        if start <= t < end:
+            g, update = climb(gradient, w, rows)
+            v = update - along(update, g)
+        else:
+            update = reused(gradient(w), alpha, v)
+        t += 1
+
+
+def adaptive_schedule(c, decay, rows=ALL, alpha=0.0):
+    update, mean, variance, v = None, 0.0, 0.0, 0
+    while True:
+        gradient, w = yield update
+        g, s = climb(gradient, w, rows)
+        square = (g**2).sum()
         mean = decay * mean + (1 - decay) * square
         variance = decay * variance + (1 - decay) * (square - mean) ** 2
-        climbs = square >= mean + c * np.sqrt(variance)
-        update = sam(gradient, w) if climbs else gradient(w)
+        if square >= mean + c * np.sqrt(variance):
+            update, v = s, s - along(s, g)
+        else:
+            update = reused(gradient(w), alpha, v)
 
 
 def fraction(rows):

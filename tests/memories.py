@@ -19,7 +19,9 @@ REMEMBERING = {
     "friendly": {"ascent": lambda: ascents.Friendly(0.5, 0.75)},
     "last": {"ascent": lambda: ascents.LastStep()},
     "momentum": {"ascent": lambda: ascents.Momentum(0.5)},
+    "preconditioned": {"ascent": lambda: ascents.Preconditioned(0.5, epsilon=0.01)},
     "look": {"schedule": lambda: schedules.Every(2, reuse=0.5)},
+    "look, half": {"schedule": lambda: schedules.Every(2, reuse=0.5, fraction=0.5)},
     "adaptive": {"schedule": lambda: schedules.Adaptive(0.5)},
 }
 

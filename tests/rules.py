@@ -14,6 +14,8 @@ ASCENTS = {
     "averaged": lambda: ascents.Averaged(variables=keras.layers.Dense),
     "momentum": lambda: ascents.Momentum(),
     "last": lambda: ascents.LastStep(variables="kernel"),
+    "layerwise": lambda: ascents.Layerwise(),
+    "preconditioned": lambda: ascents.Preconditioned(0.9),
 }
 DESCENTS = {
     "perturbed": lambda: descents.Perturbed(),
@@ -29,6 +31,9 @@ SCHEDULES = {
     "epochs": lambda: schedules.Between(1, unit="epochs"),
     "adaptive": lambda: schedules.Adaptive(),
     "fraction": lambda: schedules.Fraction(0.5),
+    "every, half": lambda: schedules.Every(2, fraction=0.5),
+    "look, half": lambda: schedules.Every(2, reuse=0.5, fraction=0.5),
+    "adaptive, half, reused": lambda: schedules.Adaptive(fraction=0.5, reuse=0.5),
 }
 
 

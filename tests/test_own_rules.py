@@ -132,19 +132,26 @@ def test_a_rule_that_returns_what_it_must_not(method, wrong):
     assert_identical(model.get_weights(), before)
 
 
+class Keeps(schedules.Schedule):
+    """Keeps what it has climbed by."""
+
+    needs_gradient = reuses = True
+
+    def init(self, weights):
+        return [ops.zeros_like(w) for w in weights]
+
+
 MEMORIES = {
     "remember": (ascents.Momentum, "ascent", lambda gradients, memory: memory[:-1]),
     "climbs": (schedules.Adaptive, "schedule", lambda *_: (True, None)),
-    "climbed": (lambda: None, "schedule", lambda g, s, memory: broadcast(memory)),
+    "climbed": (Keeps, "schedule", lambda g, s, memory: broadcast(memory)),
 }
 
 
 @pytest.mark.parametrize("method", MEMORIES)
 def test_a_memory_of_other_shapes(method):
     base, kind, result = MEMORIES[method]
-    base = schedules.Every if method == "climbed" else base
-    rule = type("Wrong", (base,), {method: lambda self, *args: result(*args)})
-    rule = rule(2, reuse=0.5) if method == "climbed" else rule()
+    rule = type("Wrong", (base,), {method: lambda self, *args: result(*args)})()
     model = classify(keras_sam.SAMModel(*small(), **{kind: rule}))
     with pytest.raises(ValueError, match=rf"`Wrong.{method}` must return what to remember"):
         model.train_on_batch(*rows(8))

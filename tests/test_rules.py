@@ -74,7 +74,7 @@ def public(module, base):
     "rules, classes",
     [
         # A direction of one's own makes more of it; as it is, it is the ball.
-        (ASCENTS, public(ascents, ascents.Ascent) - {ascents.Ascent}),
+        (ASCENTS, public(ascents, ascents.Ascent) - {ascents.Ascent, ascents.Metric}),
         (DESCENTS, public(descents, descents.Descent) - {descents.Descent}),
         (SCHEDULES, public(schedules, schedules.Schedule)),
     ],
@@ -87,6 +87,10 @@ def test_the_list_of_those_that_remember_is_whole():
     """Random directions remember how far their seed has come: no gradients."""
     weights = [keras.ops.ones(2)]
     rules = [make() for make in (*ASCENTS.values(), *SCHEDULES.values())]
-    remembering = {type(rule) for rule in rules if rule.init(weights)}
+    remembering = {
+        type(rule)
+        for rule in rules
+        if rule.init(weights) or getattr(rule, "reuse", None) is not None
+    }
     listed = {type(make()) for of in REMEMBERING.values() for make in of.values()}
     assert remembering - {ascents.RandomDirection} == listed

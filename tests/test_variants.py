@@ -66,6 +66,15 @@ VARIANTS = {
         {"ascent": ascents.Adaptive(INF, eta=0.1)},
         by_hand.adaptive(0.1, INF, KERNEL),
     ),
+    # Of a (4, 2) kernel, and of two weights with 2 entries.
+    "layerwise": (
+        {"ascent": ascents.Layerwise()},
+        by_hand.layerwise(np.where(KERNEL, 2 / 4, 2)),
+    ),
+    "preconditioned": (
+        {"ascent": ascents.Preconditioned(0.8, epsilon=0.01)},
+        lambda: by_hand.preconditioned(0.8, 0.01),
+    ),
     "friendly": (
         {"ascent": ascents.Friendly(0.7, 0.8)},
         lambda: by_hand.friendly(0.7, 0.8),
@@ -93,8 +102,8 @@ VARIANTS = {
         {"schedule": schedules.Every(2, reuse=0.6)},
         lambda: by_hand.look(2, 0.6),
     ),
-    "between": ({"schedule": schedules.Between(1, 3)}, by_hand.between(1, 3)),
-    "late": ({"schedule": schedules.Between(3)}, by_hand.between(3, INF)),
+    "between": ({"schedule": schedules.Between(1, 3)}, lambda: by_hand.between(1, 3)),
+    "late": ({"schedule": schedules.Between(3)}, lambda: by_hand.between(3, INF)),
     "adaptive schedule": (
         {"schedule": schedules.Adaptive(c=0.2, decay=0.7)},
         lambda: by_hand.adaptive_schedule(0.2, 0.7),
@@ -103,13 +112,42 @@ VARIANTS = {
         {"schedule": schedules.Fraction(0.4)},
         by_hand.fraction(slice(0, 3)),
     ),
+    # Of 6 examples a quarter is 2, and an eighth is 1.
+    "every, a quarter": (
+        {"schedule": schedules.Every(2, fraction=0.25)},
+        by_hand.every_by(2, slice(0, 2)),
+    ),
+    "adaptive schedule, a quarter": (
+        {"schedule": schedules.Adaptive(c=0.2, decay=0.7, fraction=0.25)},
+        lambda: by_hand.adaptive_schedule(0.2, 0.7, slice(0, 2)),
+    ),
+    "look, an eighth": (
+        {"schedule": schedules.Every(2, reuse=0.7, fraction=0.125)},
+        lambda: by_hand.look(2, 0.7, slice(0, 1)),
+    ),
+    "adaptive schedule, reused": (
+        {"schedule": schedules.Adaptive(c=0.2, decay=0.7, reuse=0.6)},
+        lambda: by_hand.adaptive_schedule(0.2, 0.7, alpha=0.6),
+    ),
+    "adaptive schedule, a quarter, reused": (
+        {"schedule": schedules.Adaptive(c=0.2, decay=0.7, fraction=0.25, reuse=0.6)},
+        lambda: by_hand.adaptive_schedule(0.2, 0.7, slice(0, 2), alpha=0.6),
+    ),
+    "between, half, reused": (
+        {"schedule": schedules.Between(1, 3, fraction=0.5, reuse=0.6)},
+        lambda: by_hand.between(1, 3, slice(0, 3), alpha=0.6),
+    ),
+    "always, half": (
+        {"schedule": schedules.Schedule(fraction=0.5)},
+        by_hand.fraction(slice(0, 3)),
+    ),
 }
 
 
 def test_each_rule_is_by_hand():
     """The plainest are in `test_step`, and directions by no rule in `test_ascents`."""
     rules = [rule for settings, _ in VARIANTS.values() for rule in settings.values()]
-    elsewhere = {ascents.RandomDirection, descents.Perturbed, schedules.Schedule}
+    elsewhere = {ascents.RandomDirection, descents.Perturbed}
     everything = [*ASCENTS.values(), *DESCENTS.values(), *SCHEDULES.values()]
     assert {type(rule) for rule in rules} | elsewhere == {
         type(make()) for make in everything
@@ -143,6 +181,26 @@ def test_between_epochs():
         model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0)
         results.append(flat(model.trainable_weights))
     np.testing.assert_array_equal(*results)
+
+
+def test_what_is_by_hand_does_both():
+    """Each adaptive one climbs on some of the steps, and not on the others."""
+    for rows in (slice(None), slice(0, 2)):
+        rule = by_hand.adaptive_schedule(0.2, 0.7, rows)
+        keras.utils.set_random_seed(0)
+        w = flat(keras.Model(*network()).trainable_weights)
+        next(rule)
+        climbed = []
+        for batch in batches():
+
+            def gradient(w, rows=slice(None), batch=batch):
+                part = [a[rows] for a in batch]
+                return flat(Normalized(*split(w)).loss_and_gradients(split(w), *part)[1])
+
+            update = rule.send((gradient, w))
+            climbed.append(not np.array_equal(update, gradient(w)))
+            w = w - RATE * update
+        assert {*climbed} == {True, False}
 
 
 def test_adaptive_decides_by_mean_and_deviation():

@@ -12,6 +12,7 @@ from keras_sam._step.batch import Training, divided, step_on_batch
 from keras_sam._step.memory import Memory
 from keras_sam._step.objective import Objective, perturbed_by
 from keras_sam._step.once import Once
+from keras_sam._step.reuse import remembered_at_first
 from keras_sam.methods import Now
 from keras_sam.schedules import Schedule
 from keras_sam.schedules.rho import Schedule as RhoSchedule
@@ -46,10 +47,7 @@ class ValueAndGrad:
         """What the rules remember at first."""
         settings = self._settings
         remembered = settings.remembered_of(self._perturbed(), self._given.trained)
-        tensors = {
-            name: rule.init(_backend.read(variables))
-            for name, (rule, variables) in remembered.items()
-        }
+        tensors = remembered_at_first(remembered)
         shards = 1 if settings.m == "global" else _backend.shards(None)
         memory = Memory(**tensors).for_shards(shards)
         return LoopMemory(ops.zeros((), "int32"), *memory)

@@ -80,12 +80,16 @@ class Settings:
         return isinstance(self.rho, float) and self.rho == 0
 
     @property
+    def needs_gradient(self):
+        """Whether a rule needs the gradient at w."""
+        rules = self.ascent, self.descent, self.schedule
+        reuses = self.schedule.reuse is not None
+        return reuses or any(rule.needs_gradient for rule in rules)
+
+    @property
     def shows_sharpness(self):
         """Whether a step has a pass over the whole batch at w, and one at w + eps."""
-        if self.method is not None:
-            return False
-        rules = self.ascent, self.descent, self.schedule
-        return self.schedule.fraction == 1 and any(rule.needs_gradient for rule in rules)
+        return self.method is None and self.schedule.fraction == 1 and self.needs_gradient
 
     def _check_alone(self):
         others = {n: getattr(self, n) for n in ALONE if not is_default(n, getattr(self, n))}

@@ -12,6 +12,7 @@ from keras_sam._model.memory import MemoryVariables
 from keras_sam._step.geometry import neighbours
 from keras_sam._step.objective import perturbed_by
 from keras_sam._step.once import Once
+from keras_sam._step.reuse import remembered_at_first
 from keras_sam.schedules.schedule import Time
 
 
@@ -114,10 +115,7 @@ class State:
         perturbed = perturbed_by(ascent, trained, keras_trainer.layers(model))
         ascent.build(perturbed)
         remembered = self.settings.remembered_of(perturbed, trained)
-        tensors = {
-            name: rule.init(_backend.read(variables))
-            for name, (rule, variables) in remembered.items()
-        }
+        tensors = remembered_at_first(remembered)
         number = {id(variable): i for i, variable in enumerate(model.weights)}
         owners = {
             name: {

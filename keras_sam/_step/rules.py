@@ -13,7 +13,9 @@ these to the next but what it returns.
 
 from keras_sam._step.branch import branch
 from keras_sam._step.finite import usable
+from keras_sam._step.reuse import divided, left_of, with_reuse
 from keras_sam._step.rule_checks import check_memory, check_tensors
+from keras_sam.ascents import Ascent
 from keras_sam.descents import Perturbed
 
 
@@ -31,6 +33,8 @@ class Rules:
         gradients: The `Gradients` of these variables.
 
     Attributes:
+        needs_gradient: Bool. Whether a rule needs the gradient at w, if only on the steps
+            that climb.
         stays_at_w: Bool. Whether rho is 0 and was when the step was compiled, which then is
             the plain step: TensorFlow's graph optimizer would see the difference.
     """
@@ -44,11 +48,12 @@ class Rules:
         perturbed = set(map(id, perturbed))
         self.perturbed = [i for i, v in enumerate(self.variables) if id(v) in perturbed]
         self.gradients, self.trained = gradients, gradients.trained
+        self.needs_gradient = settings.needs_gradient
 
-    @property
-    def needs_gradient(self):
-        rules = self.ascent, self.descent, self.schedule
-        return any(rule.needs_gradient for rule in rules)
+    def need_each_gradient(self, memory):
+        """Whether they need the gradient at w on steps that do not climb, too."""
+        remembers = self.ascent.needs_gradient and bool(memory.ascent)
+        return self.schedule.needs_gradient or remembers
 
     def remember(self, gradients, memory):
         """The memory after the ascent has seen the gradients at w, if it needs them."""
@@ -60,8 +65,9 @@ class Rules:
         """Whether this step climbs, and the memory after the schedule has decided that."""
         if self.schedule.needs_gradient:
             gradients = self.gradients.of_loss(gradients, self.trained)
-        climbs, after = self.schedule.climbs(self.time, gradients, memory.schedule)
-        check_memory(self.schedule, "climbs", after, memory.schedule)
+        own, vectors = divided(self.schedule, memory.schedule, len(self.trained))
+        climbs, after = self.schedule.climbs(self.time, gradients, own)
+        check_memory(self.schedule, "climbs", after, own)
         inside = self.ascent.steps > 1 or self.second_order
         if inside and self.gradients.average is not None and not isinstance(climbs, bool):
             raise ValueError(
@@ -71,7 +77,7 @@ class Rules:
                 f"Received: schedule={self.schedule}, steps={self.ascent.steps}, "
                 f"second_order={self.second_order}"
             )
-        return climbs, memory.after(schedule=after)
+        return climbs, memory.after(schedule=[*after, *vectors])
 
     def perturb(self, weights, gradients, seen, memory, evaluate):
         """w + eps.
@@ -116,16 +122,18 @@ class Rules:
         s = self.gradients.of_loss(perturbed, self.trained)
         g = None if gradients is None else self.gradients.of_loss(gradients, self.trained)
         trained = [self.variables[i] for i in self.trained]
+        own, vectors = divided(self.schedule, memory.schedule, len(self.trained))
 
         def climbed():
             update, seen = self._update(g, s, memory.descent)
-            after = self.schedule.climbed(g, s, memory.schedule)
-            check_memory(self.schedule, "climbed", after, memory.schedule)
-            return update, seen, after
+            after = self.schedule.climbed(g, s, own)
+            check_memory(self.schedule, "climbed", after, own)
+            return update, seen, [*after, *left_of(self.schedule, g, s, vectors)]
 
         def stayed():
-            update = self.schedule.stay(s, memory.schedule)
+            update = self.schedule.stay(s, own)
             check_tensors(self.schedule, "stay", update, trained)
+            update = with_reuse(self.schedule, update, vectors)
             return update, memory.descent, memory.schedule
 
         update, seen, after = branch(climbs, climbed, stayed)
@@ -151,8 +159,9 @@ class Rules:
             gradients = None
         direction = self.ascent.direction(gradients, memory.ascent)
         self._check("direction", direction)
-        perturbation = self.ascent(weights, direction, self.rho)
-        self._check("__call__", perturbation)
+        perturbation = self.ascent.perturb(weights, direction, self.rho, memory.ascent)
+        plain = type(self.ascent).perturb is Ascent.perturb
+        self._check("__call__" if plain else "perturb", perturbation)
         return perturbation
 
     def _check(self, method, tensors):

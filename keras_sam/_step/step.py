@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_sam import _backend
 from keras_sam._step.ascent_pass import ascent_pass
 from keras_sam._step.branch import branch
 from keras_sam._step.finite import finite_updates, or_infinite
@@ -94,11 +95,13 @@ def _clean_pass_kept(evaluate, weights, rules, memory):
 
 def _perturbed_pass_kept(evaluate, weights, rules, memory, given, evaluate_fraction):
     g, seen = None, memory
-    if rules.needs_gradient:
+    if rules.need_each_gradient(memory):
         clean = ascent_pass(evaluate_fraction)(weights)
         g = rules.gradients.over_neighbours(clean.gradients)
         seen = rules.remember(g, memory)
     climbs, seen = rules.decide(g, seen)
+    if g is None and rules.needs_gradient:
+        g = _gradient_of_a_climb(climbs, evaluate_fraction, weights, rules)
     perturb = _perturbation(evaluate_fraction or evaluate, g, seen, memory, rules)
 
     def at(weights):
@@ -115,6 +118,25 @@ def _perturbed_pass_kept(evaluate, weights, rules, memory, given, evaluate_fract
         climbs = _both(climbs, finite)
     kept = perturbed._replace(updates=updates)
     return Step(kept, None, *rules.descend(climbs, g, s, seen))
+
+
+def _gradient_of_a_climb(climbs, evaluate, weights, rules):
+    """The gradient at w where the step climbs. Where it does not, nothing runs for it."""
+    if climbs is False:
+        return None
+
+    def found():
+        return ascent_pass(evaluate)(weights).gradients
+
+    def none():
+        return [ops.zeros_like(w) for w in weights]
+
+    def dense():
+        pairs = zip(found(), none())
+        return [zero if g is None else _backend.dense(g) for g, zero in pairs]
+
+    gradients = found() if climbs is True else branch(climbs, dense, none)
+    return rules.gradients.over_neighbours(gradients)  # Outside: all of them meet there.
 
 
 def _perturbation(evaluate, g, seen, memory, rules):

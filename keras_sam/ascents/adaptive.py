@@ -3,14 +3,13 @@
 import keras
 from keras import ops
 
-from keras_sam.ascents.ascent import Ascent
+from keras_sam.ascents.metric import Metric
 from keras_sam.ascents.selection import Variables
-from keras_sam.norms import steepest
 from keras_sam.validation import number
 
 
 @keras.saving.register_keras_serializable("keras_sam")
-class Adaptive(Ascent):
+class Adaptive(Metric):
     """Adaptive sharpness-aware minimization (ASAM).
 
         eps = rho * T^2 g / ||T g||_2    for p = 2
@@ -50,16 +49,15 @@ class Adaptive(Ascent):
     def build(self, variables):
         self.kernels = ["kernel" in variable.name for variable in variables]
 
-    def __call__(self, weights, gradients, rho):
-        sizes = [
+    def scale(self, weights, memory):
+        return [
             ops.abs(w) + self.eta if kernel else None
             for w, kernel in zip(weights, self.kernels)
         ]
 
-        def operator(tensors):
-            return [t if size is None else t * size for t, size in zip(tensors, sizes)]
-
-        return operator(steepest(operator(gradients), rho, self.p))
+    def perturb(self, weights, gradients, rho, memory):
+        # T depends on the weights alone: a subclass may remember, and define `__call__`.
+        return self(weights, gradients, rho)
 
     def get_config(self):
         return {"p": self.p, "eta": self.eta, **super().get_config()}

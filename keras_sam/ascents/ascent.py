@@ -16,8 +16,9 @@ class Ascent:
 
     A variant overrides `__call__`, where it perturbs otherwise, or `direction`, where
     another way leads up. One that remembers gives the tensors to begin with in `init`,
-    and their new values in `remember`: it assigns nothing itself. What it remembers is
-    saved and resumed with the model, and is kept per replica.
+    and their new values in `remember`: it assigns nothing itself. Where not only the
+    direction depends on them, it overrides `perturb` in place of `__call__`. What it
+    remembers is saved and resumed with the model, and is kept per replica.
 
     All lists of tensors are parallel to the weights that are perturbed. A weight without
     a gradient has one of zeros.
@@ -95,6 +96,24 @@ class Ascent:
             List of tensors, shapes and dtypes as `gradients`.
         """
         return steepest(gradients, rho)
+
+    def perturb(self, weights, gradients, rho, memory):
+        """As `__call__`, with the memory: what a step calls.
+
+        Override it in place of `__call__` where the perturbation depends on what is
+        remembered.
+
+        Args:
+            weights: List of tensors.
+            gradients: List of tensors, the direction.
+            rho: Float or scalar tensor `>= 0`. Radius of the ball, in weight units.
+            memory: List of tensors. This step's gradient is in it already, if the
+                ascent needs it.
+
+        Returns:
+            List of tensors, shapes and dtypes as `gradients`.
+        """
+        return self(weights, gradients, rho)
 
     def project(self, perturbation, rho):
         """Brings a perturbation back to the ball of radius rho, between two `steps`."""

@@ -16,11 +16,16 @@ class Adaptive(Schedule):
         variance = decay * variance + (1 - decay) * (||g||^2 - mean)^2
         climbs where ||g||^2 >= mean + c * sqrt(variance)
 
-    Each replica decides for itself.
+    Each replica decides for itself. With `fraction`, g is the fraction's gradient, which is
+    taken on each step.
 
     Args:
         c: Float. The lower, the more steps climb. Defaults to `0`.
         decay: Float in `[0, 1]`. Defaults to `0.9`.
+        fraction: Float in `(0, 1]`. The part of the examples that gives the perturbation.
+            Defaults to `1.0`.
+        reuse: Float `>= 0`, with which LookSAM's steps are in between, or `None` for plain
+            ones. Defaults to `None`.
 
     Raises:
         ValueError: if an argument is not of this form.
@@ -29,7 +34,7 @@ class Adaptive(Schedule):
 
     >>> inputs = keras.Input((8,))
     >>> outputs = keras.layers.Dense(1)(inputs)
-    >>> schedule = keras_sam.schedules.Adaptive(c=0.5)
+    >>> schedule = keras_sam.schedules.Adaptive(c=0.5, fraction=0.25)
     >>> model = keras_sam.SAMModel(inputs, outputs, schedule=schedule)
 
     Reference:
@@ -38,7 +43,15 @@ class Adaptive(Schedule):
 
     needs_gradient = True
 
-    def __init__(self, c: float = 0, decay: float = 0.9):
+    def __init__(
+        self,
+        c: float = 0,
+        decay: float = 0.9,
+        *,
+        fraction: float = 1.0,
+        reuse: float | None = None,
+    ):
+        super().__init__(fraction, reuse)
         self.c = number("c", c)
         self.decay = number("decay", decay, 0, 1)
 
@@ -54,4 +67,4 @@ class Adaptive(Schedule):
         return square >= mean + self.c * ops.sqrt(variance), [mean, variance]
 
     def get_config(self):
-        return {"c": self.c, "decay": self.decay}
+        return {"c": self.c, "decay": self.decay} | super().get_config()

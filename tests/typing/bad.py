@@ -52,6 +52,9 @@ ascents.Friendly(lambda_="0.9")  # error
 ascents.Averaged(sigma=1)  # error
 ascents.Momentum(variables=descents.GSAM)  # error
 ascents.LastStep(momentum=0.9)  # error
+ascents.Layerwise(fans=1)  # error
+ascents.Metric()  # error
+ascents.Preconditioned(beta="0.9")  # error
 ascents.RandomDirection(seed="1")  # error
 descents.Perturbed(alpha=1)  # error
 descents.GSAM(rho=0.1)  # error
@@ -59,6 +62,7 @@ descents.Weighted(gamma="0.9")  # error
 descents.Descent()  # error
 schedules.Every(k=2.5)  # error
 schedules.Every(reuse="0.7")  # error
+schedules.Every(2, 0.7, 0.5)  # error
 schedules.Between(end="last")  # error
 schedules.Adaptive(c="0.5")  # error
 schedules.Fraction(part=0.25)  # error

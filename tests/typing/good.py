@@ -72,6 +72,8 @@ all_ascents: list[ascents.Ascent] = [
     ascents.Averaged(theta=0.4, variables=[keras.layers.Dense, "bias", is_kernel]),
     ascents.Momentum(momentum=0.9, variables=("kernel", "gamma")),
     ascents.LastStep(variables=None),
+    ascents.Layerwise(fans=lambda variable: (1, 1), variables="kernel"),
+    ascents.Preconditioned(beta=0.9, epsilon=1e-8, variables="kernel"),
     ascents.RandomDirection(seed=1),
     Sparse(variables="kernel"),
 ]
@@ -82,9 +84,10 @@ all_descents: list[descents.Descent] = [
     descents.Stable(),
 ]
 all_schedules: list[schedules.Schedule] = [
-    schedules.Every(5, reuse=0.7),
-    schedules.Between(start=1, end=3, unit="epochs"),
-    schedules.Adaptive(c=0.5, decay=0.9),
+    schedules.Schedule(fraction=0.5, reuse=0.7),
+    schedules.Every(5, 0.7, fraction=0.5),
+    schedules.Between(start=1, end=3, unit="epochs", fraction=0.5, reuse=0.7),
+    schedules.Adaptive(c=0.5, decay=0.9, fraction=0.5, reuse=0.7),
     schedules.Fraction(0.25),
     Odd(),
 ]

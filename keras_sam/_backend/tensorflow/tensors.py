@@ -28,6 +28,9 @@ def _mended(x, y, usable, skips):
         return tf.where(kept, x, tf.zeros_like(x) if y is None else y)
     if y is None:
         y = tf.IndexedSlices(tf.zeros_like(x.values), x.indices, x.dense_shape)
+    elif not isinstance(y, tf.IndexedSlices):
+        rows = tf.range(tf.shape(y, x.indices.dtype)[0])
+        y = tf.IndexedSlices(y, rows, x.dense_shape)
     finite = tf.reduce_all(tf.math.is_finite(x.values))
     kept = tf.logical_and(usable, tf.logical_or(finite, skips))
     return tf.cond(kept, lambda: x, lambda: y)
