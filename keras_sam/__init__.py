@@ -3,6 +3,7 @@
 # The backend comes first: it says what is missing.
 from keras_sam import _backend, ascents, descents, methods, schedules  # noqa: F401
 from keras_sam._step.ascent_pass import in_ascent_pass
+from keras_sam._step.predictions import predictions
 from keras_sam.loops import value_and_grad
 from keras_sam.sam_model import SAMModel
 from keras_sam.sharpness_aware import SharpnessAware
@@ -17,6 +18,7 @@ __all__ = [
     "descents",
     "in_ascent_pass",
     "methods",
+    "predictions",
     "schedules",
     "value_and_grad",
 ]

@@ -21,8 +21,7 @@ class Pass(NamedTuple):
 
     Attributes:
         loss: Scalar tensor, as the model computes it.
-        y_pred: The model's predictions; in a loop of one's own, what `fn` returns beside
-            the loss.
+        y_pred: The model's predictions.
         gradients: List of tensors.
         updates: List of `(variable, value)`, the state that the pass would move.
     """

@@ -121,6 +121,10 @@ def last_step():
         update = gradient(w + RHO * unit(last))
 
 
+def functional(gradient, w, t):
+    return gradient(w + RHO * unit(gradient(w)), error_at=w)
+
+
 def gsam(alpha):
     def step(gradient, w, t):
         g, s = gradient(w), sam(gradient, w)

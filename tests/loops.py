@@ -9,7 +9,12 @@ from tests.models import small
 
 def loss_of(model):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return lambda x, y: loss(y, model(x, training=True)) + sum(model.losses)
+
+    def fn(x, y):
+        y_pred = keras_sam.predictions(model(x, training=True))
+        return loss(y, y_pred) + sum(model.losses)
+
+    return fn
 
 
 def batches_of(x, y, size):

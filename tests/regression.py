@@ -36,7 +36,12 @@ class Normalized:
     def __init__(self, kernel, gamma, beta):
         self.weights = [kernel, gamma, beta]
 
-    def loss_and_gradients(self, weights, x, y, sample_weight):
+    def error(self, weights, x, y, sample_weight):
+        """The derivative of the loss by the predictions at these weights."""
+        self.loss_and_gradients(weights, x, y, sample_weight)
+        return self.d
+
+    def loss_and_gradients(self, weights, x, y, sample_weight, d=None):
         kernel, gamma, beta = weights
         h = x @ kernel
         self.mean, self.variance = h.mean(0), h.var(0)
@@ -45,7 +50,8 @@ class Normalized:
         error = unit * gamma + beta - y
         n, width = y.shape
         loss = (sample_weight * (error**2).mean(1)).mean() + L2 * (kernel**2).sum()
-        d = 2 * error * sample_weight[:, None] / (n * width)
+        self.d = 2 * error * sample_weight[:, None] / (n * width)
+        d = self.d if d is None else d
         dh = gamma * inverse * (d - d.mean(0) - unit * (d * unit).mean(0))
         gradients = [x.T @ dh + 2 * L2 * kernel, (d * unit).sum(0), d.sum(0)]
         return loss, gradients

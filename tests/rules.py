@@ -22,6 +22,7 @@ DESCENTS = {
     "gsam": lambda: descents.GSAM(),
     "weighted": lambda: descents.Weighted(),
     "stable": lambda: descents.Stable(),
+    "functional": lambda: descents.Functional(),
 }
 SCHEDULES = {
     "always": lambda: schedules.Schedule(),
@@ -43,3 +44,8 @@ def rules(ascent="ball", descent="perturbed", schedule="always"):
         "descent": DESCENTS[descent](),
         "schedule": SCHEDULES[schedule](),
     }
+
+
+def possible(ascent, descent, schedule):
+    """Whether these go together: all do, but those that say why not."""
+    return descent != "functional" or SCHEDULES[schedule]().fraction == 1

@@ -9,10 +9,10 @@ import pytest
 import keras_sam
 from tests.helpers import BACKEND, assert_identical, state
 from tests.models import classify, rows, small
-from tests.rules import ASCENTS, DESCENTS, SCHEDULES, rules
+from tests.rules import ASCENTS, DESCENTS, SCHEDULES, possible, rules
 
 PARTS = ASCENTS, DESCENTS, SCHEDULES
-PRODUCT = list(itertools.product(*PARTS))
+PRODUCT = [names for names in itertools.product(*PARTS) if possible(*names)]
 
 
 def combinations():
@@ -21,6 +21,8 @@ def combinations():
     order = sorted(itertools.product(*map(range, map(len, PARTS))), key=_spread)
     for indices in order:
         names = [list(part)[i] for part, i in zip(PARTS, indices)]
+        if not possible(*names):
+            continue
         new = {*enumerate(names)} - seen
         seen |= new
         yield pytest.param(*names, marks=[] if new else pytest.mark.slow)

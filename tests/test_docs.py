@@ -19,7 +19,7 @@ RELATIVE = r"\]\((?!https?:|#)([^)\s]+)\)"
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 PARTS = [keras_sam.ascents, keras_sam.descents, keras_sam.schedules]
 DOCUMENTED = [keras_sam.SAMModel, keras_sam.SharpnessAware, keras_sam.in_ascent_pass]
-DOCUMENTED += [keras_sam.value_and_grad]
+DOCUMENTED += [keras_sam.value_and_grad, keras_sam.predictions, keras_sam.methods.Method]
 DOCUMENTED += [getattr(module, name) for module in PARTS for name in module.__all__]
 
 

@@ -36,9 +36,10 @@ def train_by_hand(rule, w):
     next(steps)
     for batch in batches():
 
-        def gradient(w, rows=slice(None), batch=batch):
+        def gradient(w, rows=slice(None), batch=batch, error_at=None):
             part = [a[rows] for a in batch]
-            return flat(hand.loss_and_gradients(split(w), *part)[1])
+            d = None if error_at is None else hand.error(split(error_at), *part)
+            return flat(hand.loss_and_gradients(split(w), *part, d)[1])
 
         w = w - RATE * steps.send((gradient, w))
     return w
@@ -94,6 +95,7 @@ VARIANTS = {
         {"ascent": ascents.LpBall(variables=[never, keras.layers.Dense])},
         by_hand.selected(np.repeat([True, False], [10, 2])),
     ),
+    "functional": ({"descent": descents.Functional()}, by_hand.rule(by_hand.functional)),
     "gsam": ({"descent": descents.GSAM(0.3)}, by_hand.gsam(0.3)),
     "weighted": ({"descent": descents.Weighted(0.8)}, by_hand.weighted(0.8)),
     "stable": ({"descent": descents.Stable()}, by_hand.rule(by_hand.stable)),

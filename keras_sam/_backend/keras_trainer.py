@@ -6,7 +6,7 @@ They mirror `keras.src.backend.*.trainer` (Keras 3.10 to 3.15): the loss of plai
 
 import keras
 from keras.src.backend.common.global_state import get_global_attribute
-from keras.src.backend.common.masking import get_keras_mask
+from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.losses.loss import unscale_loss_for_distribution
 from keras.src.models.functional import Functional
@@ -57,19 +57,24 @@ def predict(model, x):
     return model(x, **kwargs)
 
 
-def compute_loss(model, x, y, sample_weight):
-    """The forward pass in training mode: the loss, and the predictions."""
-    y_pred = predict(model, x)
+def compute_loss(model, x, y, sample_weight, y_pred):
+    """The loss of predictions that the forward pass in training mode has given."""
     # `_compute_loss`: an overridden `compute_loss` may or may not take `training`.
-    loss = model._compute_loss(
+    return model._compute_loss(
         x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
     )
-    return loss, y_pred
 
 
 def mask(tensor):
     """The mask with which Keras weighs the loss of a prediction, or `None`."""
     return get_keras_mask(tensor)
+
+
+def with_mask(tensor, mask):
+    """The tensor, with that mask if there is one."""
+    if mask is not None:
+        set_keras_mask(tensor, mask)
+    return tensor
 
 
 def update_loss(model, loss, batch_size):

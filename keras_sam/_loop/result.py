@@ -21,6 +21,18 @@ class LoopMemory(NamedTuple):
     method: list
 
 
+class Seen(NamedTuple):
+    """What a pass of `fn` gives beside the loss, as its predictions.
+
+    Attributes:
+        aux: What else `fn` returns; `()` without `has_aux`.
+        predictions: List of what it marks by `keras_sam.predictions`.
+    """
+
+    aux: Any
+    predictions: list
+
+
 class Result(NamedTuple):
     """What `value_and_grad` gives.
 

@@ -5,13 +5,14 @@ from keras import ops
 
 from keras_sam import _backend
 from keras_sam._loop.given import Given, When, batch_size_of, pairs
-from keras_sam._loop.result import LoopMemory, Result
+from keras_sam._loop.result import LoopMemory, Result, Seen
 from keras_sam._model import rho as radii
 from keras_sam._step.arrays import as_fit_gives_it
 from keras_sam._step.batch import Training, divided, step_on_batch
 from keras_sam._step.memory import Memory
 from keras_sam._step.objective import Objective, perturbed_by
 from keras_sam._step.once import Once
+from keras_sam._step.predictions import marking
 from keras_sam._step.reuse import remembered_at_first
 from keras_sam.methods import Now
 from keras_sam.schedules import Schedule
@@ -78,9 +79,9 @@ class ValueAndGrad:
             variable.assign(value)
         return Result(
             step.kept.loss,
-            step.kept.y_pred if self._has_aux else None,
+            step.kept.y_pred.aux if self._has_aux else None,
             step.gradients,
-            step.sharpness,
+            None if self._settings.descent.functional else step.sharpness,
             LoopMemory(iteration + 1, *step.memory),
         )
 
@@ -141,9 +142,16 @@ class ValueAndGrad:
             lambda: False if unscaled else ops.convert_to_tensor(loss_scale) > 1,
         )
 
-    def _loss(self, rows, in_groups):
+    def _loss(self, rows, in_groups, clean=None):
         del in_groups
-        found = self._fn(*rows)
+        with marking(clean and clean.predictions) as marked:
+            found = self._fn(*rows)
+        if self._settings.descent.functional and not marked.seen:
+            raise ValueError(
+                "`descents.Functional` has to know the predictions that `fn` computes its "
+                "loss of: `y_pred = keras_sam.predictions(model(x, training=True))`. "
+                "Received: a `fn` that marks none"
+            )
         pair = isinstance(found, tuple) and len(found) == 2
         if pair is not self._has_aux:
             raise ValueError(
@@ -156,7 +164,7 @@ class ValueAndGrad:
                 "`fn` must return a scalar tensor, for example the mean over the batch. "
                 f"Received: loss={loss}"
             )
-        return loss, aux
+        return loss, loss, Seen(aux, marked.seen)
 
     def _perturbed(self):
         """The variables that the ascent perturbs, which it is told."""

@@ -52,6 +52,7 @@ class Settings:
         m = geometry.validated(self.m)
         for name, value in {"rho": validated_rho(self.rho), "m": m, **rules}.items():
             object.__setattr__(self, name, value)
+        self._check_whole()
 
     def replaced(self, **settings):
         return dataclasses.replace(self, **settings)
@@ -90,6 +91,14 @@ class Settings:
     def shows_sharpness(self):
         """Whether a step has a pass over the whole batch at w, and one at w + eps."""
         return self.method is None and self.schedule.fraction == 1 and self.needs_gradient
+
+    def _check_whole(self):
+        if self.descent.functional and self.schedule.fraction < 1:
+            raise ValueError(
+                f"`{type(self.descent).__name__}` needs the predictions of the whole batch "
+                "at w. Use a `schedule` without `fraction`. "
+                f"Received: descent={self.descent}, schedule={self.schedule}"
+            )
 
     def _check_alone(self):
         others = {n: getattr(self, n) for n in ALONE if not is_default(n, getattr(self, n))}

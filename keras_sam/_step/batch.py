@@ -120,16 +120,22 @@ def evaluation(objective, data, draws, once, given=None):
     untouched = _backend.copied(data)
     batches = itertools.chain([data], map(_backend.copied, itertools.repeat(untouched)))
 
-    def forward():
-        loss, y_pred = objective.loss(next(batches), in_groups=given is not None)
-        return objective.scaled(loss), (loss, y_pred)
+    def forward(clean):
+        loss, *shown = objective.loss(next(batches), given is not None, clean)
+        return objective.scaled(loss), shown
 
     def predict():
         return objective.predict(next(batches))
 
-    def evaluate(weights, at=None):
+    def evaluate(weights, at=None, clean=None):
         _, (loss, y_pred), gradients, updates = _backend.differentiate(
-            objective.layers, forward, objective.variables, weights, given or [], draws, at
+            objective.layers,
+            functools.partial(forward, clean),
+            objective.variables,
+            weights,
+            given or [],
+            draws,
+            at,
         )
         once(
             objective.variables,

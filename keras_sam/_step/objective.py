@@ -12,8 +12,10 @@ class Objective(NamedTuple):
         variables: List of the Keras variables that are trained.
         owned: List of all weights of the layers, without their seeds and metrics.
         losses: Nested structure of Keras's losses, as far as they are known.
-        loss: Callable from rows of the batch to the loss, a scalar tensor, and to a nested
-            structure of tensors.
+        loss: Callable `(rows, in_groups, clean)` from rows of the batch to the loss whose
+            gradient is taken, to the loss as it is shown, and to a nested structure of
+            tensors, the predictions. Given those of another pass as `clean`, the first loss
+            has its derivative at them.
         predict: Callable from rows to whatever the loss is computed from.
         scaled: Callable from the loss to that whose gradients the optimizer expects.
         scale: Scalar, what the loss is multiplied by there: a tensor, or `1.0`.

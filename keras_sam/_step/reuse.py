@@ -7,7 +7,7 @@ has a `reuse`, a vector for each weight that is trained.
 from keras import ops
 
 from keras_sam import _backend
-from keras_sam.descents import orthogonal
+from keras_sam.descents.combinations import orthogonal
 from keras_sam.norms import norm, unit
 from keras_sam.schedules import Schedule
 

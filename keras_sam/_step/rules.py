@@ -43,6 +43,7 @@ class Rules:
         self.ascent, self.descent = settings.ascent, settings.descent
         self.schedule, self.second_order = settings.schedule, settings.second_order
         self.stays_at_w = settings.rho_is_zero
+        self.functional = settings.descent.functional and not self.stays_at_w
         self.rho, self.time = now.rho, now.time
         self.variables, self.skips_overflow = objective.variables, objective.skips_overflow
         perturbed = set(map(id, perturbed))

@@ -1,5 +1,6 @@
 """The sharpness-aware step, a pure function of tensors."""
 
+import functools
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -46,7 +47,8 @@ def sharpness_aware_step(
 
     Args:
         evaluate: Callable from weights to a `Pass`. Given `at`, a callable from weights to
-            weights, it evaluates there, and the gradients go back through it.
+            weights, it evaluates there, and the gradients go back through it. Given the
+            predictions of another pass as `clean`, the derivative of the loss is at them.
         weights: List of tensors, w.
         rules: The step's `Rules`.
         memory: The `Memory` before the step.
@@ -77,7 +79,7 @@ def _clean_pass_kept(evaluate, weights, rules, memory):
 
     def climb():
         at = _perturbation(evaluate, g, seen, memory, rules)
-        perturbed = _evaluate_at(evaluate, weights, at, rules)
+        perturbed = _evaluate_at(evaluate, weights, at, rules, clean)
         check_alike(clean.gradients, perturbed.gradients)
         gradients, finite = rules.usable(perturbed, clean.gradients)
         gradients = rules.gradients.keep_overwrites(gradients, clean.gradients)
@@ -152,7 +154,9 @@ def _perturbation(evaluate, g, seen, memory, rules):
     return at
 
 
-def _evaluate_at(evaluate, weights, at, rules):
+def _evaluate_at(evaluate, weights, at, rules, clean=None):
+    if rules.functional:
+        evaluate = functools.partial(evaluate, clean=clean.y_pred)
     return evaluate(weights, at) if rules.second_order else evaluate(at(weights))
 
 

@@ -7,6 +7,7 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import keras_trainer
+from keras_sam._step import predictions
 from keras_sam._step.batch import Training, divided, evaluation, step_on_batch
 from keras_sam._step.finite import skips_overflow
 from keras_sam._step.group_checks import check_masks
@@ -57,11 +58,16 @@ def train_step(model, data, state):
 def objective_of(model):
     """That of a compiled model."""
 
-    def loss(rows, in_groups):
-        loss, y_pred = keras_trainer.compute_loss(model, *rows)
+    def loss(rows, in_groups, clean=None):
+        x, y, sample_weight = rows
+        y_pred = keras_trainer.predict(model, x)
         if in_groups:
             check_masks(keras.tree.map_structure(keras_trainer.mask, y_pred))
-        return loss, y_pred
+        loss = keras_trainer.compute_loss(model, x, y, sample_weight, y_pred)
+        if clean is None:
+            return loss, loss, y_pred
+        at_w = predictions.at(clean, y_pred)
+        return keras_trainer.compute_loss(model, x, y, sample_weight, at_w), loss, y_pred
 
     return Objective(
         keras_trainer.layers(model),
