@@ -1,4 +1,4 @@
-"""Trains a saved model for two steps, on the backend that the environment names."""
+"""Trains saved models for two steps, on the backend that the environment names."""
 
 import sys
 from pathlib import Path
@@ -23,4 +23,5 @@ def main(source, target):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for source, target in zip(sys.argv[1::2], sys.argv[2::2]):
+        main(source, target)

@@ -40,7 +40,7 @@ def assert_alike(a, b):
         (4, 8, 8),
         pytest.param(4, 16, 16, marks=pytest.mark.slow),
         (4, "global", None),
-        (8, None, 2),
+        pytest.param(8, None, 2, marks=pytest.mark.slow),
         (8, 1, 1),
         pytest.param(8, 8, 8, marks=pytest.mark.slow),
     ],

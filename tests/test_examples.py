@@ -20,9 +20,9 @@ def run(script, *flags):
 
 def test_quickstart(tmp_path):
     picture = tmp_path / "curves.png"
-    result = run(
-        "examples/quickstart.py", "--epochs=2", "--seeds=2", f"--picture={picture}"
-    )
+    seeds = 2 if BACKEND == "tensorflow" else 1  # Each seed compiles anew.
+    flags = "--epochs=2", f"--seeds={seeds}", f"--picture={picture}"
+    result = run("examples/quickstart.py", *flags)
     assert result.returncode == 0, result.stderr
     assert "sharpness: " in result.stdout
     table = result.stdout[result.stdout.index("Test accuracy after epoch 2") :]

@@ -87,7 +87,13 @@ def flops(compiled, m):
 
 @pytest.mark.parametrize(
     ("optimizer", "m"),
-    [("sgd", None), ("sgd", 32), ("adamw", None), ("adamw", 32), ("adamw", 48)],
+    [
+        ("sgd", None),
+        ("sgd", 32),
+        ("adamw", None),
+        pytest.param("adamw", 32, marks=pytest.mark.slow),
+        ("adamw", 48),
+    ],
 )
 def test_costs_two_plain_steps(optimizer, m):
     compiled = sharpness_aware(optimizer, m)

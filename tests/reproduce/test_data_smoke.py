@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from data import large_images, sets, small_images
+from data.smoke import COUNT
 from data.source import Images
 
 from tests.helpers import only_on
@@ -33,7 +34,7 @@ def test_format(name):
         assert isinstance(part, Images) == image_set.small
         if image_set.small:
             side = 28 if name == "fashion_mnist" else 32
-            assert part.images.shape == (64, side, side, len(source.mean))
+            assert part.images.shape == (COUNT, side, side, len(source.mean))
             assert part.images.dtype == np.uint8
             labels = part.labels
         else:
@@ -58,7 +59,7 @@ def test_classes_are_those_of_tensorflow_datasets(name):
 @pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])
 def test_batches_of_small_images(name):
     source = data.load(name, smoke=True)
-    training = small_images.training(source, batch_size=16, epochs=2, seed=0)
+    training = small_images.training(source, batch_size=8, epochs=2, seed=0)
     assert len(list(training)) == len(training) == 8
     evaluation = small_images.evaluation(source, 16)
     assert sum(len(images) for images, _ in evaluation) == len(source.test)

@@ -60,15 +60,15 @@ def test_the_results(tmp_path):
 
 @only_on("tensorflow", "It is the same on all backends.")
 def test_what_is_done_is_not_run_again(tmp_path):
-    first = run(tmp_path)
-    assert run(tmp_path) == first
+    first = run(tmp_path, rho=0.0)
+    assert run(tmp_path, rho=0.0) == first
 
 
 @only_on("tensorflow", "It is the same on all backends.")
 def test_results_of_other_settings_are_not_taken_for_these(tmp_path):
-    run(tmp_path)
+    run(tmp_path, rho=0.0)
     with pytest.raises(ValueError, match="has other settings than this run"):
-        run(tmp_path, weight_decay=0.0)
+        run(tmp_path, rho=0.0, weight_decay=0.0)
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -111,7 +111,7 @@ def test_the_labels_of_a_bootstrap_are_the_first_networks(tmp_path, monkeypatch)
         return training(source, *args)
 
     monkeypatch.setattr(experiment.batches, "training", spy)
-    run(tmp_path, {"bootstrap": True, "noise": 0.5})
+    run(tmp_path, {"bootstrap": True, "noise": 0.5}, rho=0.0)
     noisy, predicted = seen
     assert noisy.shape == predicted.shape
     assert (noisy != predicted).any()

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from tests.helpers import only_on
+from tests.helpers import BACKEND, only_on
 from tests.reproduce.ett_files import ett_file
 
 SCRIPT = Path(__file__).parents[2] / "examples/reproduce/forecasting.py"
@@ -36,6 +36,8 @@ SMALLEST = [
 ]
 
 
+# The script is the same on all backends. PyTorch compiles none of its twelve networks.
+@(pytest.mark.slow if BACKEND != "torch" else lambda test: test)
 def test_the_script(tmp_path):
     output, picture = tmp_path / "results.json", tmp_path / "picture.png"
     result = run(*SMALLEST, f"--output={output}")

@@ -12,7 +12,7 @@ import tensorflow as tf
 from data import folder, idx, tfds_source
 from data.source import Records
 
-COUNT = 64
+COUNT = 32
 
 
 def synthetic(name, image_set):

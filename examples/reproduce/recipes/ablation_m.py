@@ -22,4 +22,5 @@ ROWS = tuple(
 
 
 def network(input_shape, classes, smoke):
-    return small_resnet32(input_shape, classes)
+    size = {"depth": 8, "width": 8} if smoke else {}
+    return small_resnet32(input_shape, classes, **size)

@@ -38,5 +38,5 @@ ROWS = rows(
 
 
 def network(input_shape, classes, smoke):
-    depth = 11 if smoke else 272
-    return pyramidnet(input_shape, classes, depth=depth, last_drop=0.5)
+    size = {"depth": 11, "alpha": 6} if smoke else {}
+    return pyramidnet(input_shape, classes, **size, last_drop=0.5)
