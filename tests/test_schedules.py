@@ -283,6 +283,21 @@ def test_each_group_draws_for_itself(mode):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras trains on one device there.")
+def test_replicas_draw_alike_on_tensorflow_and_each_for_itself_on_jax():
+    shares = []
+    with replicated():
+        model = linear(rho=0.5, schedule=Sometimes(0.5, 3))
+        model.compile(keras.optimizers.SGD(0.0), lambda y, y_pred: y_pred)
+        for _ in range(6):
+            logs = model.fit(np.ones((8, 2)), np.zeros((8, 1)), verbose=0).history
+            shares.append(logs["sharpness"][0] / (0.5 * 2**0.5))
+    draws = drawn(12, {})
+    each = np.reshape(draws, (6, 2)).mean(1)
+    expected = draws[:6] if BACKEND == "tensorflow" else each
+    np.testing.assert_allclose(shares, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras trains on one device there.")
 @pytest.mark.parametrize(
     "name, m",
     [("every", None), ("every", "global"), ("adaptive", "global"), ("always", None)],
