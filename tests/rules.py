@@ -36,6 +36,13 @@ SCHEDULES = {
     "look, half": lambda: schedules.Every(2, reuse=0.5, fraction=0.5),
     "adaptive, half, reused": lambda: schedules.Adaptive(fraction=0.5, reuse=0.5),
 }
+# Schedules that are yet to be told on how many examples, and what is in between.
+SOME = {
+    "every": lambda **k: schedules.Every(2, **k),
+    "between": lambda **k: schedules.Between(1, 3, "steps", **k),
+    "adaptive": lambda **k: schedules.Adaptive(0.5, 0.7, **k),
+    "always": lambda **k: schedules.Schedule(**k),
+}
 
 
 def rules(ascent="ball", descent="perturbed", schedule="always"):

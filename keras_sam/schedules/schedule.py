@@ -64,8 +64,8 @@ class Schedule:
     Raises:
         ValueError: if an argument is not of this form.
 
-    Example: (the second climbs at random, as SS-SAM does; each group draws for itself, and
-    all replicas draw alike)
+    Example: (the second climbs at random, as SS-SAM does. Each group draws for itself. So
+    does each replica on JAX; on TensorFlow they draw alike.)
 
     >>> class Odd(keras_sam.schedules.Schedule):
     ...     def climbs(self, time, gradients, memory):
