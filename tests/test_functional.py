@@ -100,9 +100,7 @@ def test_a_loop_that_marks_more_at_the_perturbed_weights():
         return ops.mean(y_pred**2)
 
     grad = keras_sam.value_and_grad(fn, model, descent=descents.Functional())
-    with pytest.raises(
-        ValueError, match=r"as often at w .* Received: 2 calls"
-    ):
+    with pytest.raises(ValueError, match=r"as often at w .* Received: 2 calls"):
         grad(ops.convert_to_tensor(rows(4)[0]))
 
 
