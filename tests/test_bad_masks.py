@@ -38,6 +38,17 @@ def test_a_mask_that_no_prediction_has():
     assert np.isfinite(logs["loss"]).all()
 
 
+def test_a_mask_in_a_loop():
+    model = masked(keras.Model)
+    x, y = map(keras.ops.convert_to_tensor, tokens())
+    loss = keras.losses.MeanSquaredError()
+    grad = keras_sam.value_and_grad(
+        lambda x, y: loss(y, keras_sam.predictions(model(x))), model, m=4
+    )
+    with pytest.raises(ValueError, match=r"in groups .*cannot have a mask.*Received: "):
+        grad(x, y)
+
+
 def test_a_mask_without_groups():
     def fit(model):
         return model.fit(*tokens(), batch_size=8, verbose=0).history

@@ -4,11 +4,13 @@ import keras
 from keras import ops
 
 from keras_sam import _backend
+from keras_sam._backend import keras_trainer
 from keras_sam._loop.given import Given, When, batch_size_of, pairs
 from keras_sam._loop.result import LoopMemory, Result, Seen
 from keras_sam._model import rho as radii
 from keras_sam._step.arrays import as_fit_gives_it
 from keras_sam._step.batch import Training, divided, step_on_batch
+from keras_sam._step.group_checks import check_masks
 from keras_sam._step.memory import Memory
 from keras_sam._step.objective import Objective, perturbed_by
 from keras_sam._step.once import Once
@@ -143,7 +145,6 @@ class ValueAndGrad:
         )
 
     def _loss(self, rows, in_groups, clean=None):
-        del in_groups
         with marking(clean and clean.predictions) as marked:
             found = self._fn(*rows)
         if self._settings.descent.functional and not marked.seen:
@@ -152,6 +153,8 @@ class ValueAndGrad:
                 "loss of: `y_pred = keras_sam.predictions(model(x, training=True))`. "
                 "Received: a `fn` that marks none"
             )
+        if in_groups:
+            check_masks(keras.tree.map_structure(keras_trainer.mask, marked.seen))
         pair = isinstance(found, tuple) and len(found) == 2
         if pair is not self._has_aux:
             raise ValueError(

@@ -22,7 +22,8 @@ def predictions(y_pred):
 
     That descent takes the derivative of the loss at the predictions that w gives, and so
     has to know in a training loop of your own what of `fn` is a prediction. In `fit` it
-    does. For any other rule this changes nothing.
+    does. With groups of `m` examples a mask on predictions is refused, as it is in `fit`.
+    Otherwise this changes nothing.
 
     Args:
         y_pred: Nested structure of tensors.
@@ -31,7 +32,7 @@ def predictions(y_pred):
         The same, to compute the loss of.
 
     Raises:
-        ValueError: if other predictions are marked at w + eps than at w.
+        ValueError: if more or fewer predictions are marked at w + eps than at w.
 
     Example:
 
@@ -66,11 +67,14 @@ class Marked:
         if self.clean is None:
             return y_pred
         if len(self.seen) > len(self.clean):
-            raise ValueError(
-                "`keras_sam.predictions` has to be called as often at w + eps as at w. "
-                f"Received: {len(self.seen)} calls, and {len(self.clean)} at w"
-            )
+            self.refuse()
         return at(self.clean[len(self.seen) - 1], y_pred)
+
+    def refuse(self):
+        raise ValueError(
+            "`keras_sam.predictions` has to be called as often at w + eps as at w. "
+            f"Received: {len(self.seen)} calls, and {len(self.clean)} at w"
+        )
 
 
 @contextlib.contextmanager
@@ -78,7 +82,10 @@ def marking(clean=None):
     """Within it, the predictions that are marked: gives their `Marked`."""
     before, _running.marked = _running.marked, Marked(clean)
     try:
-        yield _running.marked
+        marked = _running.marked
+        yield marked
+        if clean is not None and len(marked.seen) < len(clean):
+            marked.refuse()
     finally:
         _running.marked = before
 

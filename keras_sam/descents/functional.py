@@ -17,6 +17,7 @@ class Functional(Descent):
     those of any descent.
 
     It needs the predictions of the whole batch at w, and so no schedule with a `fraction`.
+    An overridden `compute_loss` has to compute its loss of the `y_pred` that it is given.
     In a training loop of your own `keras_sam.predictions` marks them, and there is no
     `sharpness`.
 
