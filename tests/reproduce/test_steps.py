@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from architectures.efficientnet import B7, efficientnet
+from architectures.efficientnet import B7, L2, efficientnet
 
 import keras_sam
 from tests.helpers import BACKEND, array
@@ -35,10 +35,11 @@ def steps():
     for name, make in SHALLOW.items():
         marks = slow if BACKEND == "jax" and name != "wide" else ()
         yield pytest.param(make, id=name, marks=marks)
-    variants = {"tiny": {**B7, "width": 0.1, "depth": 0.3, "dropout": 0.0}, "B7": B7}
+    tiny = {**B7, "width": 0.1, "depth": 0.3, "dropout": 0.0}
+    variants = {"tiny": tiny, "B7": B7, "L2": L2}
     for name, variant in variants.items():
         variant = {**variant, "resolution": 64, "classes": 4, "drop_connect": 0.0}
-        marks = slow if BACKEND == "jax" or name == "B7" else ()
+        marks = slow if BACKEND == "jax" or name != "tiny" else ()
         yield pytest.param(lambda v=variant: efficientnet(**v), id=name, marks=marks)
 
 
