@@ -19,10 +19,12 @@ TORCH = ["torch>=2.11"]
 TOOLS = ["hypothesis>=6.100", "mypy>=1.14", "pytest>=8.0", "ruff>=0.6"]
 # Other implementations, to compare with.
 PEERS = ["optax>=0.2.5", "pytorch_optimizer>=4.1", "tf_keras>=2.18"]
+# Eigenvalues and pictures of `keras_sam.analysis`.
+ANALYSIS = ["matplotlib>=3.8", "scipy>=1.11"]
 EXAMPLES = [
     "absl-py>=2.0",
     "importlib_resources>=6.0",  # TensorFlow Datasets imports it, but does not ask for it.
-    "matplotlib>=3.8",
+    *ANALYSIS,
     "scikit-learn>=1.4",
     "tensorboard>=2.18",
     "tensorflow-datasets>=4.9",
@@ -77,6 +79,7 @@ setup(
         "torch": TORCH,
         # The TPU compiler of the tests, with the version of libtpu that goes with it.
         "tpu": ["jax[tpu]==0.10.2"],
+        "analysis": ANALYSIS,
         "examples": EXAMPLES,
         # One version of PyTorch, so that CI installs a build without CUDA.
         "test": [*TENSORFLOW, *JAX, "torch==2.13.0", *EXAMPLES, *TOOLS, *PEERS],

@@ -1,7 +1,7 @@
 """Sharpness-aware minimization (SAM) for Keras 3."""
 
 # The backend comes first: it says what is missing.
-from keras_sam import _backend, ascents, descents, methods, schedules  # noqa: F401
+from keras_sam import _backend, analysis, ascents, callbacks, descents, methods, schedules  # noqa: F401
 from keras_sam._step.ascent_pass import in_ascent_pass
 from keras_sam._step.predictions import predictions
 from keras_sam.loops import value_and_grad
@@ -14,7 +14,9 @@ __all__ = [
     "SAMModel",
     "SharpnessAware",
     "__version__",
+    "analysis",
     "ascents",
+    "callbacks",
     "descents",
     "in_ascent_pass",
     "methods",

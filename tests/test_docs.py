@@ -17,10 +17,14 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 RELATIVE = r"\]\((?!https?:|#)([^)\s]+)\)"
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-PARTS = [keras_sam.ascents, keras_sam.descents, keras_sam.schedules]
+PARTS = [keras_sam.ascents, keras_sam.descents, keras_sam.schedules, keras_sam.callbacks]
 DOCUMENTED = [keras_sam.SAMModel, keras_sam.SharpnessAware, keras_sam.in_ascent_pass]
 DOCUMENTED += [keras_sam.value_and_grad, keras_sam.predictions, keras_sam.methods.Method]
 DOCUMENTED += [getattr(module, name) for module in PARTS for name in module.__all__]
+# Of the measures the functions: their results come from them.
+DOCUMENTED += [
+    getattr(keras_sam.analysis, n) for n in keras_sam.analysis.__all__ if n.islower()
+]
 
 
 @pytest.mark.parametrize(

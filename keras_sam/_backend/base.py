@@ -15,6 +15,7 @@ from keras_sam._backend.draws import Randomness
 from keras_sam._backend.groups import fold, head
 
 __all__ = [
+    "PRODUCTS",
     "Fit",
     "Randomness",
     "apply",
@@ -22,18 +23,22 @@ __all__ = [
     "average",
     "check_reach",
     "check_rows",
+    "compiled",
     "cond",
     "copied",
     "creating",
     "dense",
     "differentiate",
     "fold",
+    "gradient_of",
     "head",
     "in_scope",
     "mended",
     "model_scope",
     "of_replicas",
+    "product_of",
     "read",
+    "reading",
     "records",
     "remembered",
     "replica_index",
@@ -59,6 +64,32 @@ class Fit:
     It also has Keras's compiled step read the variables of the model's state (rho, the
     epoch, what is remembered), where Keras passes the variables of a step by name.
     """
+
+
+# How `product_of` may differentiate, the fastest first. All give the same numbers.
+PRODUCTS = ("forward over reverse", "reverse over reverse")
+
+
+def compiled(fn):
+    """A function of tensors, compiled if the backend compiles."""
+    return fn
+
+
+@contextlib.contextmanager
+def reading(layers, pairs):
+    """Within it, layers see values in the place of variables, and write none."""
+    with keras.StatelessScope(pairs, collect_losses=True):
+        yield
+
+
+def gradient_of(fn, weights):
+    """The value of `fn(weights)`, a scalar, and its gradient; zeros where there is none."""
+    return _no_gradients()
+
+
+def product_of(fn, weights, vectors, how):
+    """The product of the Hessian of `fn` with vectors that are lists as the weights."""
+    return _no_gradients()
 
 
 def train_step(step):
@@ -95,6 +126,10 @@ def differentiate(layers, fn, variables, weights, state, draws, at=None):
         `(loss, aux, gradients, updates)`: a gradient for each variable, `None` where the
         loss does not depend on it, and the pairs that `fn` would have assigned.
     """
+    return _no_gradients()
+
+
+def _no_gradients():
     name = keras.backend.backend()
     raise NotImplementedError(  # As Keras's own `fit` on such a backend.
         f"keras_sam does not train on the {name} backend of Keras, which has no gradients. "

@@ -11,6 +11,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras.src.losses.loss import unscale_loss_for_distribution
 from keras.src.models.functional import Functional
 from keras.src.trainers.compile_utils import MetricsList
+from keras.src.trainers.epoch_iterator import EpochIterator
 
 __all__ = ["Functional", "unscale_loss_for_distribution"]
 # The attributes in which a model has its training: what Keras's trainers set of it.
@@ -182,3 +183,25 @@ def build_optimizer(model):
     """Before the passes: until it is built, a loss is scaled in another way."""
     if model.trainable_weights and not model.optimizer.built:
         model.optimizer.build(model.trainable_weights)
+
+
+def batches(x, y, sample_weight, batch_size):
+    """An iterable of `(x, y, sample_weight)` in arrays, of whatever `fit` takes.
+
+    Keras has no public name for what its trainers read data with.
+    """
+    data = EpochIterator(x, y, sample_weight, batch_size=batch_size, shuffle=False)
+    data.data_adapter.on_epoch_begin()
+    for batch in data.data_adapter.get_numpy_iterator():
+        yield keras.utils.unpack_x_y_sample_weight(batch)
+    data.data_adapter.on_epoch_end()
+
+
+def inference_loss(model, x, y, sample_weight, training):
+    """The loss that the model is compiled with, and the predictions."""
+    kwargs = {"training": training} if model._call_has_training_arg else {}
+    y_pred = model(x, **kwargs)
+    loss = model._compute_loss(
+        x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
+    )
+    return loss, y_pred

@@ -4,6 +4,7 @@ They share its seeds, too, so that `replica_index` is that of a single device; a
 that share a perturbation share the call, so that nothing is left to `average`.
 """
 
+from keras_sam._backend.jax.curvature import compiled, gradient_of, product_of
 from keras_sam._backend.jax.fit import Fit
 from keras_sam._backend.jax.groups import head
 from keras_sam._backend.jax.memory import assign_to_replicas, of_replicas, remembered
@@ -24,13 +25,16 @@ __all__ = [
     "Fit",
     "apply",
     "assign_to_replicas",
+    "compiled",
     "cond",
     "differentiate",
     "fold",
+    "gradient_of",
     "head",
     "in_scope",
     "model_scope",
     "of_replicas",
+    "product_of",
     "records",
     "remembered",
     "replicas",

@@ -1,6 +1,7 @@
 """TensorFlow, where each replica of a strategy has a call of the step of its own."""
 
 from keras_sam._backend.tensorflow.created import creating
+from keras_sam._backend.tensorflow.curvature import compiled, gradient_of, product_of
 from keras_sam._backend.tensorflow.fit import Fit
 from keras_sam._backend.tensorflow.groups import check_rows, fold, head
 from keras_sam._backend.tensorflow.memory import (
@@ -30,14 +31,17 @@ __all__ = [
     "average",
     "check_reach",
     "check_rows",
+    "compiled",
     "creating",
     "dense",
     "differentiate",
     "fold",
+    "gradient_of",
     "head",
     "mended",
     "model_scope",
     "of_replicas",
+    "product_of",
     "read",
     "records",
     "remembered",

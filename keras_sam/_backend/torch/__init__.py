@@ -1,5 +1,6 @@
 """PyTorch, where Keras trains on one device."""
 
+from keras_sam._backend.torch.curvature import gradient_of, product_of, reading
 from keras_sam._backend.torch.draws import Randomness
 from keras_sam._backend.torch.fit import Fit
 from keras_sam._backend.torch.passes import (
@@ -19,8 +20,11 @@ __all__ = [
     "check_reach",
     "copied",
     "differentiate",
+    "gradient_of",
     "mended",
+    "product_of",
     "read",
+    "reading",
     "records",
     "scaled",
     "sum_of_squares",

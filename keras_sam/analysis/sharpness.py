@@ -1,0 +1,210 @@
+"""How much the loss rises within a ball around the weights."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_sam.analysis._checks import check_finite
+from keras_sam.analysis._flat import flat, unflat
+from keras_sam.analysis._loss import Loss
+from keras_sam.analysis._plots import pyplot
+from keras_sam.analysis._statistics import standard_error
+from keras_sam.ascents import LpBall, Metric
+from keras_sam.ascents.selection import Variables
+from keras_sam.validation import count, number
+
+
+@dataclasses.dataclass(frozen=True)
+class Sharpness:
+    """How much the loss rises within a ball around the weights.
+
+    Attributes:
+        loss: Float, L(w).
+        worst: Float, the rise at the perturbation that the ascent has found.
+        average: Float, the mean rise at normal perturbations of that size.
+        average_error: Float, its standard error over draws.
+        random: Float, the mean rise in random directions, at exactly that size.
+        random_error: Float, its standard error over draws.
+        rho: Float, the radius.
+        gradients: Integer, the gradients on all data that the ascent took.
+        draws: Integer.
+        examples: Integer.
+        seed: Integer.
+    """
+
+    loss: float
+    worst: float
+    average: float
+    average_error: float
+    random: float
+    random_error: float
+    rho: float
+    gradients: int
+    draws: int
+    examples: int
+    seed: int
+
+    def plot(self, axes=None):
+        """Draws the three rises, by matplotlib. Returns the axes."""
+        axes = axes or pyplot().figure(layout="constrained").gca()
+        rises = [self.worst, self.average, self.random]
+        errors = [0, self.average_error, self.random_error]
+        axes.bar(["worst", "average", "random"], rises, yerr=errors, capsize=3)
+        axes.set(ylabel=f"rise of the loss at rho = {self.rho:g}")
+        return axes
+
+
+def sharpness(
+    model: keras.Model,
+    x,
+    y=None,
+    sample_weight=None,
+    *,
+    rho: float = 0.05,
+    p: float = 2,
+    m: int | None = None,
+    steps: int = 1,
+    metric: Metric | None = None,
+    draws: int = 5,
+    variables: Variables | None = None,
+    batch_size: int = 32,
+    training: bool = False,
+    seed: int = 0,
+) -> Sharpness:
+    """The rise of a compiled model's loss within a ball: the worst, the mean, at random.
+
+        worst   = L(w + eps) - L(w),  eps as in training
+        average = mean over z of L(w + rho T z / sqrt(n)) - L(w),  z normal, n its entries
+        random  = the same with z of length sqrt(n)
+
+    The loss is the compiled one: with regularizers, `add_loss` and weights of examples. The
+    rise of one model cannot be held against that of another architecture: scaling weights
+    up in one layer and down in the next changes it, and not the function (but for a
+    `metric`).
+
+    Args:
+        model: A compiled and built `keras.Model`, sharpness-aware or not.
+        x: Data as `fit` takes them: arrays, a `tf.data.Dataset`, a `PyDataset`.
+        y: Targets, where `x` does not have them.
+        sample_weight: Weights of the examples, where `x` does not have them.
+        rho: Float `>= 0`. Radius of the ball, in weight units. Defaults to `0.05`.
+        p: Float in `[1, inf]`, the norm of the ball. Defaults to `2`.
+        m: Integer, the number of examples that share a perturbation, as in training: the
+            mean over groups of successive examples. Defaults to `None`, for all.
+        steps: Integer, of the ascent, as of `keras_sam.ascents.LpBall`. Defaults to `1`.
+        metric: `keras_sam.ascents.Metric`, whose ball it is, for example
+            `keras_sam.ascents.Adaptive()`; it has a `p` of its own. Defaults to `None`.
+        draws: Integer, of the mean and of the random directions. Defaults to `5`.
+        variables: Which weights to perturb, as for `keras_sam.ascents.Ascent`. Defaults to
+            `None`, for all.
+        batch_size: Integer, the number of examples in memory at a time. Defaults to `32`.
+        training: Bool. Whether batch norm uses the statistics of each batch, and dropout
+            drops. Defaults to `False`, as in inference.
+        seed: Integer, of the draws. Defaults to `0`.
+
+    Returns:
+        `Sharpness`.
+
+    Raises:
+        ValueError: if an argument is not of this form; if the model is not compiled; if the
+            loss is not finite, or is no mean over examples; if there are no data.
+
+    Example:
+
+    >>> inputs = keras.Input((8,))
+    >>> model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    >>> model.compile("sgd", "mse")
+    >>> x, y = np.eye(8, dtype="float32"), np.ones((8, 1), "float32")
+    >>> found = keras_sam.analysis.sharpness(model, x, y, rho=0.1)
+    >>> found.worst > found.average
+    True
+
+    Reference:
+        - [Foret et al., 2021](https://arxiv.org/abs/2010.01412), section 4.1 for m
+        - [Andriushchenko et al., 2023](https://arxiv.org/abs/2302.07011), for what it does
+          not say
+    """
+    rho, draws = number("rho", rho, 0), count("draws", draws)
+    m = m if m is None else count("m", m)
+    ascent = _ascent(p, steps, metric)
+    size = m or batch_size
+    loss = Loss(model, (x, y, sample_weight), size, variables, training)
+    ascent.build(loss.variables)
+    at_w = loss.value(loss.weights)
+    check_finite(at_w)
+    if m is None:
+        worst = loss.value(_up(loss, ascent, rho, None)) - at_w
+    else:
+        rises, sizes = [], []
+        for examples, batch in loss.batches():
+            there = loss.value(_up(loss, ascent, rho, batch), batch)
+            rises.append(there - loss.value(loss.weights, batch))
+            sizes.append(examples)
+        worst = float(np.average(rises, weights=sizes))
+    scales = _scales(loss, ascent)
+    rng = np.random.default_rng(seed)
+    average, random = [], []
+    for _ in range(draws):
+        z = rng.normal(size=loss.size)
+        for rises, length in ((average, loss.size**0.5), (random, np.linalg.norm(z))):
+            there = flat(loss.weights) + rho / length * scales * z
+            rises.append(loss.value(unflat(there, loss.weights)) - at_w)
+    return Sharpness(
+        at_w,
+        worst,
+        float(np.mean(average)),
+        standard_error(average),
+        float(np.mean(random)),
+        standard_error(random),
+        rho,
+        ascent.steps,
+        draws,
+        loss.examples,
+        seed,
+    )
+
+
+def _ascent(p, steps, metric):
+    if metric is None:
+        return LpBall(p, steps)
+    if not isinstance(metric, Metric):
+        raise ValueError(
+            "`metric` must be a `keras_sam.ascents.Metric`, such as "
+            f"`keras_sam.ascents.Adaptive()`. Received: metric={metric}"
+        )
+    if steps != 1 or p != 2:
+        raise ValueError(
+            "A `metric` has a `p` of its own and takes one step. "
+            f"Received: metric={metric}, p={p}, steps={steps}"
+        )
+    return metric
+
+
+def _up(loss, ascent, rho, batch):
+    """The weights at the perturbation that the ascent finds."""
+    weights, eps = loss.weights, None
+    for _ in range(ascent.steps):
+        here = weights if eps is None else _sum(weights, eps)
+        gradient = loss.gradient(here, batch)[1]
+        memory = ascent.remember(gradient, ascent.init(weights))
+        direction = ascent.direction(gradient, memory)
+        step = ascent.perturb(weights, direction, rho, memory)
+        eps = step if eps is None else ascent.project(_sum(eps, step), rho)
+    return _sum(weights, eps)
+
+
+def _scales(loss, ascent):
+    """The unit of each weight: T of a metric, as a vector."""
+    scales = [None] * len(loss.weights)
+    if isinstance(ascent, Metric):
+        memory = ascent.init(loss.weights)
+        if memory:
+            memory = ascent.remember(loss.gradient(loss.weights)[1], memory)
+        scales = ascent.scale(loss.weights, memory)
+    ones = [1.0 if s is None else s for s in scales]
+    return flat([w * 0 + one for w, one in zip(loss.weights, ones)])
+
+
+def _sum(weights, eps):
+    return [w + e for w, e in zip(weights, eps)]

@@ -1,0 +1,180 @@
+"""Sharpness and landscapes, by closed forms and by the ascents of training."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_sam import analysis, ascents
+from keras_sam.analysis._flat import flat
+from tests import dense
+from tests.helpers import array
+
+
+@pytest.fixture(autouse=True)
+def _double(float64):
+    """Errors are then of the method, and not of rounding."""
+
+
+def quadratic():
+    """L(w) = mean (x w - y)^2, and its gradient and Hessian at the weights."""
+    x, y, _ = dense.data()
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2, use_bias=False)])
+    model.compile("sgd", "mse")
+    w = array(model.weights[0])
+    return model, x, y, w
+
+
+def loss(w, x, y):
+    return ((x @ w - y) ** 2).mean()
+
+
+def gradient(w, x, y):
+    return 2 * x.T @ (x @ w - y) / y.size
+
+
+@pytest.mark.parametrize("p", [1, 2, float("inf")])
+def test_one_step_in_a_ball(p):
+    model, x, y, w = quadratic()
+    g = gradient(w, x, y)
+    eps = {
+        1: 0.1 * np.sign(g) * (np.abs(g) == np.abs(g).max()),
+        2: 0.1 * g / np.linalg.norm(g),
+        float("inf"): 0.1 * np.sign(g),
+    }[p]
+    found = analysis.sharpness(model, x, y, rho=0.1, p=p, batch_size=8)
+    assert abs(found.worst - (loss(w + eps, x, y) - loss(w, x, y))) < 1e-12
+    assert abs(found.loss - loss(w, x, y)) < 1e-12
+    assert (found.gradients, found.examples) == (1, 21)
+
+
+def test_groups():
+    """Each m examples have their own perturbation, and the last few count as they are."""
+    model, x, y, w = quadratic()
+    rises, sizes = [], []
+    for i in range(0, 21, 8):
+        part = x[i : i + 8], y[i : i + 8]
+        g = gradient(w, *part)
+        rises.append(loss(w + 0.1 * g / np.linalg.norm(g), *part) - loss(w, *part))
+        sizes.append(len(part[0]))
+    found = analysis.sharpness(model, x, y, rho=0.1, m=8)
+    assert abs(found.worst - np.average(rises, weights=sizes)) < 1e-12
+
+
+def test_several_steps_climb_higher():
+    model, x, y, w = quadratic()
+    eps = 0 * w
+    for _ in range(3):
+        g = gradient(w + eps, x, y)
+        eps = eps + 0.5 * g / np.linalg.norm(g)
+        eps *= min(1, 0.5 / np.linalg.norm(eps))
+    found = analysis.sharpness(model, x, y, rho=0.5, steps=3)
+    assert abs(found.worst - (loss(w + eps, x, y) - loss(w, x, y))) < 1e-12
+    assert found.worst >= analysis.sharpness(model, x, y, rho=0.5).worst
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: ascents.Adaptive(), lambda: ascents.Preconditioned()]
+)
+def test_a_metric_is_that_of_training(make):
+    """As the first step of training shows it, where the ascent begins to remember."""
+    import keras_sam
+
+    model, x, y, _ = quadratic()
+    metric = make()
+    found = analysis.sharpness(model, x, y, rho=0.3, metric=metric)
+    trained = keras_sam.SAMModel.from_model(model, rho=0.3, ascent=make())
+    trained.compile("sgd", "mse")
+    logs = trained.train_on_batch(x, y, return_dict=True)
+    assert abs(found.worst - logs["sharpness"]) < 1e-9
+
+
+def test_random_perturbations_have_the_mean_of_the_trace():
+    """E[z' H z] rho^2 / (2 n) = rho^2 trace(H) / (2 n) for z of variance 1."""
+    model, x, y, w = quadratic()
+    trace = 2 * np.trace(x.T @ x) / len(x) * 2 / 2
+    expected = 0.25 * trace / (2 * w.size)
+    found = analysis.sharpness(model, x, y, rho=0.5, draws=400)
+    assert abs(found.average - expected) < 3 * found.average_error
+    assert abs(found.random - expected) < 3 * found.random_error
+    assert found.worst > found.average
+
+
+def test_a_radius_of_zero():
+    model, x, y, _ = quadratic()
+    found = analysis.sharpness(model, x, y, rho=0)
+    assert found.worst == found.average == found.random == 0
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+def test_a_landscape_by_hand(directions):
+    """Its middle is the model, and each filter of a direction is as long as its own."""
+    model, x, y, w = quadratic()
+    found = analysis.loss_landscape(
+        model, x, y, directions=directions, points=5, extent=0.5, seed=4
+    )
+    rng = np.random.default_rng(4)
+    axes = [rng.normal(size=w.shape) for _ in range(directions)]
+    axes = [a * np.linalg.norm(w, axis=0) / np.linalg.norm(a, axis=0) for a in axes]
+    for index in np.ndindex(found.losses.shape):
+        there = w + sum(found.steps[i] * axis for i, axis in zip(index, axes))
+        assert abs(found.losses[index] - loss(there, x, y)) < 1e-12
+    assert abs(found.losses[(2,) * directions] - loss(w, x, y)) < 1e-12
+
+
+def test_a_landscape_leaves_weights_without_filters():
+    x, y, _ = dense.data()
+    model = dense.mlp()
+    found = analysis.loss_landscape(
+        model, x, y, directions=1, points=3, variables=layers.BatchNormalization
+    )
+    assert np.ptp(found.losses) == 0
+
+
+def test_filters_of_a_convolution():
+    from keras_sam.analysis.landscape import _direction
+
+    kernel = keras.ops.convert_to_tensor(np.random.default_rng(0).normal(size=(3, 3, 2, 4)))
+    (found,) = _direction([kernel], np.random.default_rng(1))
+    lengths = [
+        np.linalg.norm(np.reshape(a, (-1, 4)), axis=0) for a in (found, array(kernel))
+    ]
+    np.testing.assert_allclose(*lengths)
+    assert flat([kernel]).shape == (72,)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"rho": -1}, "`rho` must be"),
+        ({"m": 0}, "`m` must be"),
+        ({"p": 0.5}, "`p` must be"),
+        ({"metric": ascents.LpBall()}, "`metric` must be a `keras_sam.ascents.Metric`"),
+        ({"metric": ascents.Adaptive(), "steps": 2}, "takes one step"),
+        ({"variables": "nothing"}, "selects none"),
+    ],
+)
+def test_bad_values(settings, message):
+    model, x, y, _ = quadratic()
+    with pytest.raises(ValueError, match=f"{message}.*Received: "):
+        analysis.sharpness(model, x, y, **settings)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"directions": 3}, "`directions` must be 1 or 2"),
+        ({"points": 4}, "`points` must be odd"),
+        ({"extent": -1}, "`extent` must be"),
+    ],
+)
+def test_bad_landscapes(settings, message):
+    model, x, y, _ = quadratic()
+    with pytest.raises(ValueError, match=f"{message}.*Received: "):
+        analysis.loss_landscape(model, x, y, **settings)
+
+
+def test_a_loss_that_is_not_finite():
+    model, x, y, _ = quadratic()
+    with pytest.raises(ValueError, match=r"must be finite.*Received: a loss of (nan|inf)"):
+        analysis.sharpness(model, x * np.nan, y)
