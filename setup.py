@@ -18,7 +18,12 @@ JAX = ["jax>=0.6.2"]
 TORCH = ["torch>=2.11"]
 TOOLS = ["hypothesis>=6.100", "mypy>=1.14", "pytest>=8.0", "ruff>=0.6"]
 # Other implementations, to compare with.
-PEERS = ["optax>=0.2.5", "pytorch_optimizer>=4.1", "tf_keras>=2.18"]
+PEERS = [
+    "hessian-eigenthings>=1.0.0a5",
+    "optax>=0.2.5",
+    "pytorch_optimizer>=4.1",
+    "tf_keras>=2.18",
+]
 # Eigenvalues and pictures of `keras_sam.analysis`.
 ANALYSIS = ["matplotlib>=3.8", "scipy>=1.11"]
 EXAMPLES = [
