@@ -10,6 +10,7 @@ from keras_sam.analysis._flat import flat, unflat
 from keras_sam.analysis._loss import Loss
 from tests import dense
 from tests.helpers import BACKEND, array, assert_identical, only_on, state
+from tests.jax_devices import data_parallel
 
 
 @pytest.fixture(autouse=True)
@@ -279,3 +280,33 @@ def test_a_model_of_a_strategy():
     assert abs(found.worst - expected.worst) < 1e-9
     with strategy.scope(), pytest.raises(ValueError, match=r"outside of `strategy\.scope"):
         analysis.sharpness(model, x, y)
+
+
+@only_on("jax", "`keras.distribution` is JAX's.")
+def test_a_model_on_several_devices():
+    x, y, _ = dense.data(24)
+    plain = dense.mlp()
+    keras.distribution.set_distribution(data_parallel(2)())
+    try:
+        model = dense.mlp()
+        model.set_weights(plain.get_weights())
+        found = analysis.hessian_trace(model, x, y, draws=2, batch_size=8)
+    finally:
+        keras.distribution.set_distribution(None)
+    expected = analysis.hessian_trace(plain, x, y, draws=2, batch_size=8)
+    assert abs(found.value - expected.value) < 1e-9
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16"])
+def test_lower_precision(policy):
+    """Rises of a loss that is computed in bfloat16 are those of float32 by its rounding."""
+    x, y, _ = dense.data()
+    keras.config.set_floatx("float32")
+    plain = dense.mlp()
+    keras.config.set_dtype_policy(policy)
+    model = dense.mlp()
+    model.set_weights(plain.get_weights())
+    found, expected = (analysis.sharpness(m, x, y, rho=0.5) for m in (model, plain))
+    assert abs(found.worst - expected.worst) < 0.05 * expected.loss
+    trace = analysis.hessian_trace(model, x, y, draws=2)
+    assert np.isfinite(trace.value)
