@@ -54,6 +54,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
             to `False`.
         method: `keras_sam.methods.Method` of your own, in place of the four above it.
             Defaults to `None`.
+        curvature: Bool. Whether the logs have measures of curvature. Defaults to `False`.
         **kwargs: Keyword arguments of `keras.Model`.
 
     Raises:
@@ -81,6 +82,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
         schedule: Schedule | None = None,
         second_order: bool = False,
         method: Method | None = None,
+        curvature: bool = False,
         **kwargs,
     ):
         functional = forms.is_functional(args, kwargs)
@@ -97,6 +99,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
             schedule=schedule,
             second_order=second_order,
             method=method,
+            curvature=curvature,
             **kwargs,
         )
 
@@ -118,6 +121,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
         schedule: Schedule | None = None,
         second_order: bool = False,
         method: Method | None = None,
+        curvature: bool = False,
     ) -> "SAMModel":
         """A sharpness-aware model with the layers and weights of `model`.
 
@@ -133,6 +137,7 @@ class SAMModel(_New, SharpnessAware, keras.Model):
             schedule: From `keras_sam.schedules`.
             second_order: Bool.
             method: `keras_sam.methods.Method` of your own, in place of the four above it.
+            curvature: Bool.
 
         Returns:
             A `SAMModel` that is also an instance of `model`'s class, not yet compiled.
@@ -150,7 +155,9 @@ class SAMModel(_New, SharpnessAware, keras.Model):
         >>> plain.save("plain.keras")
         """
         check_source(model, SharpnessAware)
-        settings = Settings(rho, m, ascent, descent, schedule, second_order, method)
+        settings = Settings(
+            rho, m, ascent, descent, schedule, second_order, method, curvature
+        )
         shared = forms.share(cls, model)
         with _backend.model_scope(model):
             shared._sharpness_aware = State(settings, shared, source=model)

@@ -50,6 +50,7 @@ class Settable:
     schedule = Setting[Schedule]("The schedule: on which steps to climb.")
     second_order = Setting[bool]("Whether gradients go through eps.")
     method = Setting[Method | None]("A step of one's own, in place of the rules.")
+    curvature = Setting[bool]("Whether the logs have measures of curvature.")
 
     def _current_rho(self):
         """The radius of the next step, as a float."""

@@ -1,4 +1,4 @@
-"""The seven arguments of a sharpness-aware model, and their defaults."""
+"""The arguments of a sharpness-aware model, and their defaults."""
 
 import dataclasses
 from typing import Literal
@@ -40,12 +40,13 @@ class Settings:
     schedule: Schedule | None = None
     second_order: bool = False
     method: Method | None = None
+    curvature: bool = False
 
     def __post_init__(self):
-        if not isinstance(self.second_order, bool):
-            raise ValueError(
-                f"`second_order` must be a bool. Received: second_order={self.second_order}"
-            )
+        for name in ("second_order", "curvature"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ValueError(f"`{name}` must be a bool. Received: {name}={value}")
         if self.method is not None:
             self._check_alone()
         rules = {name: _rule(name, getattr(self, name)) for name in RULES}
@@ -53,6 +54,7 @@ class Settings:
         for name, value in {"rho": validated_rho(self.rho), "m": m, **rules}.items():
             object.__setattr__(self, name, value)
         self._check_whole()
+        self._check_measured()
 
     def replaced(self, **settings):
         return dataclasses.replace(self, **settings)
@@ -98,6 +100,16 @@ class Settings:
                 f"`{type(self.descent).__name__}` needs the predictions of the whole batch "
                 "at w. Use a `schedule` without `fraction`. "
                 f"Received: descent={self.descent}, schedule={self.schedule}"
+            )
+
+    def _check_measured(self):
+        always = type(self.schedule).climbs is Schedule.climbs
+        known = self.shows_sharpness and always and not self.second_order
+        if self.curvature and not (known and self.ascent.needs_gradient):
+            raise ValueError(
+                "`curvature` needs the gradients at w and at w + eps of the whole batch in "
+                "each step. Use an ascent by this step's gradient, and no `schedule`, "
+                f"`second_order` or `method`. Received: {self}"
             )
 
     def _check_alone(self):

@@ -30,7 +30,7 @@ class Shown:
         if state is None or state.evaluating or not state.settings.shows_sharpness:
             return metrics
         if self.compiled:
-            metrics = [*metrics, state.sharpness]
+            metrics = [*metrics, state.sharpness, *state.curvature]
         return metrics
 
     @property
@@ -57,5 +57,7 @@ class Shown:
         if return_dict:
             return logs
         # A list has to stay the plain model's: code unpacks it by position.
-        logs.pop(self._sharpness_aware.sharpness.name, None)
+        state = self._sharpness_aware
+        for metric in (state.sharpness, *state.curvature):
+            logs.pop(metric.name, None)
         return keras_trainer.flatten_logs(self, logs)

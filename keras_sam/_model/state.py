@@ -9,6 +9,7 @@ from keras_sam import _backend
 from keras_sam._backend import keras_trainer
 from keras_sam._model import rho
 from keras_sam._model.memory import MemoryVariables
+from keras_sam._step.curvature import NAMES
 from keras_sam._step.geometry import neighbours
 from keras_sam._step.objective import perturbed_by
 from keras_sam._step.once import Once
@@ -27,6 +28,7 @@ class State:
         epoch: Variable, the number of `fit`'s epoch.
         memory: `MemoryVariables`.
         sharpness: The metric.
+        curvature: List of the metrics of the curvature, where it is asked for.
         largest: Integer, the most examples that a replica has had in a step of this
             training: the last batch of an epoch may be shorter. 0 if that is unknown.
         perturbed: List of the weights that the ascent perturbs, once the model is built.
@@ -46,6 +48,7 @@ class State:
         self.epoch = keras.Variable(0, dtype="int32", trainable=False, name="epoch")
         self.memory = MemoryVariables(self._expected)
         self.sharpness = keras_trainer.LowerIsBetter(name="sharpness")
+        self.curvature = curvature_metrics(settings)
         self.largest = 0
         self.perturbed = None
         self.randomness = _backend.Randomness()
@@ -150,6 +153,8 @@ class State:
         now = before.replaced(**settings)
         neighbours(now.m, self.largest, _backend.replicas(model))  # Raises if m cannot be.
         self.settings = now
+        if now.curvature is not before.curvature:
+            self.curvature = curvature_metrics(now)
         if settings.keys() == {"rho"}:
             return self._set_rho(before)
         if built_for is not None:
@@ -189,3 +194,7 @@ class State:
         if self.source is not None:
             config["from_model"] = self.source
         return keras.saving.serialize_keras_object(config)
+
+
+def curvature_metrics(settings):
+    return [keras.metrics.Mean(name=name) for name in NAMES] if settings.curvature else []

@@ -15,12 +15,14 @@ class _Mean(NamedTuple):
     Attributes:
         loss: Scalar tensor.
         sharpness: List of that, empty where it is not known.
+        curvature: List of scalar tensors, as `curvature_of` gives them.
         gradients: List of tensors, of the weights that have one.
         state: List of tensors, the floating-point state of the model.
     """
 
     loss: Any
     sharpness: list
+    curvature: list
     gradients: list
     state: list
 
@@ -96,6 +98,7 @@ class _Groups:
         mean = _Mean(
             step.kept.loss,
             [] if step.sharpness is None else [step.sharpness],
+            step.curvature,
             [_backend.dense(g) for g in step.gradients if g is not None],
             [value for v, value in updates if self.is_averaged(v)],
         )
@@ -115,6 +118,7 @@ class _Groups:
             None if self.first.sharpness is None else mean.sharpness[0],
             [None if g is None else next(gradients) for g in self.first.gradients],
             self.memory.replaced(per_replica, carried.memory),
+            mean.curvature,
         )
 
     @property

@@ -12,6 +12,7 @@ these to the next but what it returns.
 """
 
 from keras_sam._step.branch import branch
+from keras_sam._step.curvature import curvature_of
 from keras_sam._step.finite import usable
 from keras_sam._step.reuse import divided, left_of, with_reuse
 from keras_sam._step.rule_checks import check_memory, check_tensors
@@ -45,6 +46,7 @@ class Rules:
         self.stays_at_w = settings.rho_is_zero
         self.functional = settings.descent.functional and not self.stays_at_w
         self.rho, self.time = now.rho, now.time
+        self.measures, self.now = settings.curvature, now
         self.variables, self.skips_overflow = objective.variables, objective.skips_overflow
         perturbed = set(map(id, perturbed))
         self.perturbed = [i for i, v in enumerate(self.variables) if id(v) in perturbed]
@@ -103,6 +105,15 @@ class Rules:
             self._check("project", perturbation)
             moved = self._moved(weights, perturbation, gradients)
         return moved
+
+    def measured(self, weights, there, gradients, perturbed):
+        """What `curvature_of` gives of w, w + eps and their gradients, if asked for."""
+        if not self.measures:
+            return []
+        perturbed = self.gradients.over_neighbours(perturbed)
+        g, s = (self.gradients.of_loss(x, self.trained) for x in (gradients, perturbed))
+        eps = [there[i] - weights[i] for i in self.trained]
+        return curvature_of(eps, g, s, self.now.learning_rate)
 
     def usable(self, perturbed, clean):
         """The gradients to use of the pass at w + eps, and whether its loss is finite: a

@@ -21,12 +21,14 @@ class Step(NamedTuple):
         sharpness: L(w + eps) - L(w), or `None` where L(w) is not known.
         gradients: List of tensors, for the optimizer.
         memory: `Memory`, what is remembered after the step.
+        curvature: List of what `curvature_of` gives, where it is asked for.
     """
 
     kept: Pass
     sharpness: Any
     gradients: list
     memory: Memory
+    curvature: list = []  # noqa: RUF012
 
 
 def sharpness_aware_step(
@@ -78,21 +80,25 @@ def _clean_pass_kept(evaluate, weights, rules, memory):
     climbs, seen = rules.decide(g, seen)
 
     def climb():
-        at = _perturbation(evaluate, g, seen, memory, rules)
+        at, there = _perturbation(evaluate, g, seen, memory, rules), None
+        if rules.measures:
+            there = at(weights)
+            at = lambda _: there  # noqa: E731
         perturbed = _evaluate_at(evaluate, weights, at, rules, clean)
         check_alike(clean.gradients, perturbed.gradients)
+        curvature = rules.measured(weights, there, g, perturbed.gradients)
         gradients, finite = rules.usable(perturbed, clean.gradients)
         gradients = rules.gradients.keep_overwrites(gradients, clean.gradients)
-        return perturbed.loss - clean.loss, gradients, finite
+        return perturbed.loss - clean.loss, gradients, finite, curvature
 
     def stay():
-        return ops.zeros_like(clean.loss), *_as_they_are(clean, rules)
+        return ops.zeros_like(clean.loss), *_as_they_are(clean, rules), []
 
-    sharpness, s, finite = branch(climbs, climb, stay)
+    sharpness, s, finite, curvature = branch(climbs, climb, stay)
     if finite is not None:
         sharpness = or_infinite(finite, sharpness)
         climbs = _both(climbs, finite)
-    return Step(clean, sharpness, *rules.descend(climbs, g, s, seen))
+    return Step(clean, sharpness, *rules.descend(climbs, g, s, seen), curvature)
 
 
 def _perturbed_pass_kept(evaluate, weights, rules, memory, given, evaluate_fraction):

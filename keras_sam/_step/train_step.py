@@ -4,6 +4,7 @@ import functools
 import warnings
 
 import keras
+from keras import ops
 
 from keras_sam import _backend
 from keras_sam._backend import keras_trainer
@@ -37,7 +38,13 @@ def train_step(model, data, state):
         batch_size = keras_trainer.batch_size(x)
         if step.sharpness is not None:
             rise = keras_trainer.unscale_loss_for_distribution(step.sharpness)
-            logs = _update_sharpness(model, state.sharpness, rise, batch_size)
+            logs = _update(model, state.sharpness, rise, batch_size)
+            for metric, value in zip(state.curvature, step.curvature):
+                # A batch of which it is not known does not count.
+                known = ops.isfinite(value)
+                value = ops.where(known, value, ops.zeros_like(value))
+                weight = ops.where(known, ops.cast(batch_size, value.dtype), 0)
+                logs |= _update(model, metric, value, weight)
     else:
         warnings.warn("The model does not have any trainable weights.", stacklevel=2)
         draws = state.randomness.draws()
@@ -98,9 +105,9 @@ def _step(model, objective, data, state):
     return step_on_batch(training, objective, now, batch, memory, memories)
 
 
-def _update_sharpness(model, sharpness, rise, batch_size):
+def _update(model, measure, value, weight):
     """Returns the entry of the logs, which an overridden `compute_metrics` may lack."""
-    sharpness.update_state(rise, sample_weight=batch_size)
+    measure.update_state(value, sample_weight=weight)
     # Where an overridden `metrics` leaves it out too, nothing resets it each epoch.
-    tracked = any(metric is sharpness for metric in model.metrics)
-    return {sharpness.name: sharpness.result() if tracked else rise}
+    tracked = any(metric is measure for metric in model.metrics)
+    return {measure.name: measure.result() if tracked else value}
