@@ -66,8 +66,8 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
             function of w, at about twice the cost. Defaults to `False`.
         method: `keras_sam.methods.Method` of your own, a whole step in place of `ascent`,
             `descent`, `schedule` and `second_order`. Defaults to `None`.
-        curvature: Bool. Whether the logs have what the two gradients of a step say of the
-            Hessian, at no further pass (docs/sharpness.md). Defaults to `False`.
+        curvature: Bool. Whether the logs have measures of curvature, at no further pass
+            (docs/sharpness.md). Defaults to `False`.
         **kwargs: Keyword arguments of the model class.
 
     Raises:

@@ -86,7 +86,7 @@ def test_central_differences(monkeypatch):
     exact = dense.hessian(model, x, y, weight)
 
     def product_of(*args):
-        raise NotImplementedError
+        raise NotImplementedError  # As a layer without a second derivative.
 
     monkeypatch.setattr(_backend, "product_of", product_of)
     np.testing.assert_allclose(dense.hessian(model, x, y, weight), exact, atol=1e-8)

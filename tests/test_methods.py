@@ -252,6 +252,43 @@ def test_it_is_alone(settings):
         keras_sam.SAMModel(*small(), method="paper")
 
 
+class Asks(keras.layers.Layer):
+    """Says in which of the passes it was called."""
+
+    def __init__(self):
+        super().__init__()
+        self.answers = []
+
+    def call(self, x):
+        self.answers.append(keras_sam.in_ascent_pass())
+        return x
+
+
+def test_a_layer_sees_the_ascent_pass():
+    asks = Asks()
+    inputs, outputs = small()
+    model = keras_sam.SAMModel(inputs, asks(outputs), method=methods.Paper())
+    classify(model, run_eagerly=True)
+    asks.answers.clear()
+    model.train_on_batch(*rows(8))
+    assert True in asks.answers and asks.answers[-1] is False
+
+
+def test_what_a_method_is_told():
+    told = []
+
+    class Told(keras_sam.methods.Method):
+        def __call__(self, evaluate, weights, memory, now):
+            told.append([float(now.rho), float(now.learning_rate), *map(int, now.time)])
+            clean = evaluate(weights)
+            return clean, clean.gradients, memory
+
+    model = keras_sam.SAMModel(*small(), rho=0.25, method=Told())
+    classify(model, keras.optimizers.SGD(0.5), run_eagerly=True)
+    model.fit(*rows(16), batch_size=8, epochs=2, verbose=0)
+    assert told == [[0.25, 0.5, i, i // 2] for i in range(4)]
+
+
 def test_no_sharpness_is_shown():
     model = classify(keras_sam.SAMModel(*small(), method=methods.Paper()))
     assert "sharpness" not in model.fit(*rows(), verbose=0).history

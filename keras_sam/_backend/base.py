@@ -11,6 +11,14 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_sam._backend.curvature import (
+    PRODUCTS,
+    compiled,
+    gradient_of,
+    no_gradients,
+    product_of,
+    reading,
+)
 from keras_sam._backend.draws import Randomness
 from keras_sam._backend.groups import fold, head
 
@@ -66,32 +74,6 @@ class Fit:
     """
 
 
-# How `product_of` may differentiate, the fastest first. All give the same numbers.
-PRODUCTS = ("forward over reverse", "reverse over reverse")
-
-
-def compiled(fn):
-    """A function of tensors, compiled if the backend compiles."""
-    return fn
-
-
-@contextlib.contextmanager
-def reading(layers, pairs):
-    """Within it, layers see values in the place of variables, and write none."""
-    with keras.StatelessScope(pairs, collect_losses=True):
-        yield
-
-
-def gradient_of(fn, weights):
-    """The value of `fn(weights)`, a scalar, and its gradient; zeros where there is none."""
-    return _no_gradients()
-
-
-def product_of(fn, weights, vectors, how):
-    """The product of the Hessian of `fn` with vectors that are lists as the weights."""
-    return _no_gradients()
-
-
 def train_step(step):
     """`step(model, data) -> logs`, which assigns variables, in the form in which the
     backend's trainer calls a model's `train_step`."""
@@ -126,16 +108,7 @@ def differentiate(layers, fn, variables, weights, state, draws, at=None):
         `(loss, aux, gradients, updates)`: a gradient for each variable, `None` where the
         loss does not depend on it, and the pairs that `fn` would have assigned.
     """
-    return _no_gradients()
-
-
-def _no_gradients():
-    name = keras.backend.backend()
-    raise NotImplementedError(  # As Keras's own `fit` on such a backend.
-        f"keras_sam does not train on the {name} backend of Keras, which has no gradients. "
-        'Set the environment variable `KERAS_BACKEND` to "tensorflow", "jax" or "torch" '
-        f"before Keras is imported. Received: backend={name}"
-    )
+    return no_gradients()
 
 
 def check_reach(layers, predict, variables, gradients, draws):

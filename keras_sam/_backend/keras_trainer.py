@@ -51,18 +51,18 @@ STATE = (
 )
 
 
-def predict(model, x):
-    """The forward pass in training mode."""
+def predict(model, x, training=True):
+    """The forward pass, by default in training mode."""
     # `_call_has_training_arg`: a `call` may or may not take `training`.
-    kwargs = {"training": True} if model._call_has_training_arg else {}
+    kwargs = {"training": training} if model._call_has_training_arg else {}
     return model(x, **kwargs)
 
 
-def compute_loss(model, x, y, sample_weight, y_pred):
-    """The loss of predictions that the forward pass in training mode has given."""
+def compute_loss(model, x, y, sample_weight, y_pred, training=True):
+    """The loss of predictions that the forward pass has given."""
     # `_compute_loss`: an overridden `compute_loss` may or may not take `training`.
     return model._compute_loss(
-        x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
+        x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
     )
 
 
@@ -195,13 +195,3 @@ def batches(x, y, sample_weight, batch_size):
     for batch in data.data_adapter.get_numpy_iterator():
         yield keras.utils.unpack_x_y_sample_weight(batch)
     data.data_adapter.on_epoch_end()
-
-
-def inference_loss(model, x, y, sample_weight, training):
-    """The loss that the model is compiled with, and the predictions."""
-    kwargs = {"training": training} if model._call_has_training_arg else {}
-    y_pred = model(x, **kwargs)
-    loss = model._compute_loss(
-        x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training
-    )
-    return loss, y_pred

@@ -44,5 +44,4 @@ def perturbed_by(ascent, variables, layers):
     """
     if ascent.variables is None:
         return variables
-    chosen = ascent.variables.select(variables, layers)
-    return [v for v, is_chosen in zip(variables, chosen) if is_chosen]
+    return ascent.variables.chosen(variables, layers)

@@ -46,8 +46,7 @@ class Loss:
         self._layers = keras_trainer.layers(model)
         self.variables = trained = model.trainable_variables
         if variables is not None:
-            chosen = Selection.of(variables).select(trained, self._layers)
-            self.variables = [v for v, is_chosen in zip(trained, chosen) if is_chosen]
+            self.variables = Selection.of(variables).chosen(trained, self._layers)
         ours = set(map(id, self.variables))
         self._others = [v for v in model.variables if id(v) not in ours]
         with _backend.model_scope(model):
@@ -134,8 +133,10 @@ class Loss:
         def fn(weights):
             pairs = [*zip(self._others, rest), *zip(self.variables, weights)]
             with _backend.reading(self._layers, pairs):
-                loss, y_pred = keras_trainer.inference_loss(
-                    self._model, *batch, training=self._training
+                x, y, sample_weight = batch
+                y_pred = keras_trainer.predict(self._model, x, self._training)
+                loss = keras_trainer.compute_loss(
+                    self._model, x, y, sample_weight, y_pred, self._training
                 )
             check_masks(keras.tree.map_structure(keras_trainer.mask, y_pred))
             return loss

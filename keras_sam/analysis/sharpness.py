@@ -5,12 +5,13 @@ import dataclasses
 import keras
 import numpy as np
 
+from keras_sam.analysis._ascent import ascent_of, scales_of, up
 from keras_sam.analysis._checks import check_finite
 from keras_sam.analysis._flat import flat, unflat
 from keras_sam.analysis._loss import Loss
 from keras_sam.analysis._plots import pyplot
 from keras_sam.analysis._statistics import standard_error
-from keras_sam.ascents import LpBall, Metric
+from keras_sam.ascents import Metric
 from keras_sam.ascents.selection import Variables
 from keras_sam.validation import count, number
 
@@ -127,28 +128,28 @@ def sharpness(
     """
     rho, draws = number("rho", rho, 0), count("draws", draws)
     m = m if m is None else count("m", m)
-    ascent = _ascent(p, steps, metric)
+    ascent = ascent_of(p, steps, metric)
     size = m or batch_size
     loss = Loss(model, (x, y, sample_weight), size, variables, training)
     ascent.build(loss.variables)
     at_w = loss.value(loss.weights)
     check_finite(at_w)
     if m is None:
-        worst = loss.value(_up(loss, ascent, rho, None)) - at_w
+        worst = loss.value(up(loss, ascent, rho, None)) - at_w
     else:
         rises, sizes = [], []
         for examples, batch in loss.batches():
-            there = loss.value(_up(loss, ascent, rho, batch), batch)
+            there = loss.value(up(loss, ascent, rho, batch), batch)
             rises.append(there - loss.value(loss.weights, batch))
             sizes.append(examples)
         worst = float(np.average(rises, weights=sizes))
-    scales = _scales(loss, ascent)
+    scales, w = scales_of(loss, ascent), flat(loss.weights)
     rng = np.random.default_rng(seed)
     average, random = [], []
     for _ in range(draws):
         z = rng.normal(size=loss.size)
         for rises, length in ((average, loss.size**0.5), (random, np.linalg.norm(z))):
-            there = flat(loss.weights) + rho / length * scales * z
+            there = w + rho / length * scales * z
             rises.append(loss.value(unflat(there, loss.weights)) - at_w)
     return Sharpness(
         at_w,
@@ -163,48 +164,3 @@ def sharpness(
         loss.examples,
         seed,
     )
-
-
-def _ascent(p, steps, metric):
-    if metric is None:
-        return LpBall(p, steps)
-    if not isinstance(metric, Metric):
-        raise ValueError(
-            "`metric` must be a `keras_sam.ascents.Metric`, such as "
-            f"`keras_sam.ascents.Adaptive()`. Received: metric={metric}"
-        )
-    if steps != 1 or p != 2:
-        raise ValueError(
-            "A `metric` has a `p` of its own and takes one step. "
-            f"Received: metric={metric}, p={p}, steps={steps}"
-        )
-    return metric
-
-
-def _up(loss, ascent, rho, batch):
-    """The weights at the perturbation that the ascent finds."""
-    weights, eps = loss.weights, None
-    for _ in range(ascent.steps):
-        here = weights if eps is None else _sum(weights, eps)
-        gradient = loss.gradient(here, batch)[1]
-        memory = ascent.remember(gradient, ascent.init(weights))
-        direction = ascent.direction(gradient, memory)
-        step = ascent.perturb(weights, direction, rho, memory)
-        eps = step if eps is None else ascent.project(_sum(eps, step), rho)
-    return _sum(weights, eps)
-
-
-def _scales(loss, ascent):
-    """The unit of each weight: T of a metric, as a vector."""
-    scales = [None] * len(loss.weights)
-    if isinstance(ascent, Metric):
-        memory = ascent.init(loss.weights)
-        if memory:
-            memory = ascent.remember(loss.gradient(loss.weights)[1], memory)
-        scales = ascent.scale(loss.weights, memory)
-    ones = [1.0 if s is None else s for s in scales]
-    return flat([w * 0 + one for w, one in zip(loss.weights, ones)])
-
-
-def _sum(weights, eps):
-    return [w + e for w, e in zip(weights, eps)]

@@ -69,6 +69,11 @@ class Selection:
             )
         return selected
 
+    def chosen(self, variables, layers):
+        """Those of the variables that are selected. Arguments and errors as of `select`."""
+        selected = self.select(variables, layers)
+        return [v for v, is_selected in zip(variables, selected) if is_selected]
+
     def __repr__(self):
         rules = [repr(rule) for rule in (*self.layers, *self.paths, *self.functions)]
         return rules[0] if len(rules) == 1 else f"[{', '.join(rules)}]"
