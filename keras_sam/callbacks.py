@@ -19,7 +19,8 @@ class SharpnessMonitor(keras.callbacks.Callback):
     `worst`, `average` and `random` of `keras_sam.analysis.sharpness`. So `History` and
     `TensorBoard` have them, as does whatever comes after this callback in the list
     (`CSVLogger` above all). In epochs between, they are those of the last measurement, as
-    `CSVLogger` wants the same entries each time; before the first, not a number.
+    `CSVLogger` wants the same entries each time; before the first, not a number. A callback
+    that has one of them as its `monitor` needs `mode="min"`.
 
     Args:
         x: Data to measure it on, as for `keras_sam.analysis.sharpness`.

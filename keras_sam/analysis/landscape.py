@@ -31,14 +31,20 @@ class Landscape:
     examples: int
     seed: int
 
-    def plot(self, axes=None):
-        """Draws the curve, or lines of equal loss, by matplotlib. Returns the axes."""
+    def plot(self, axes=None, levels=20):
+        """Draws the curve, or lines of equal loss, by matplotlib. Returns the axes.
+
+        Args:
+            axes: Axes to draw on. Defaults to `None`, for a new figure.
+            levels: The number of lines, or their losses, so that several models can have
+                the same. Defaults to `20`.
+        """
         axes = axes or pyplot().figure(layout="constrained").gca()
         if self.losses.ndim == 1:
             axes.plot(self.steps, self.losses)
             axes.set(xlabel="step along the direction", ylabel="loss")
             return axes
-        lines = axes.contour(self.steps, self.steps, self.losses.T, levels=20)
+        lines = axes.contour(self.steps, self.steps, self.losses.T, levels=levels)
         axes.clabel(lines, fontsize="small")
         axes.set(xlabel="first direction", ylabel="second direction", aspect="equal")
         return axes
