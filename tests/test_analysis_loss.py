@@ -128,6 +128,46 @@ def test_nothing_is_left_behind_by_an_error():
     assert_identical(state(model), before)
 
 
+class Interrupted(keras.utils.PyDataset):
+    """Data of which the second batch is interrupted, as by Ctrl-C."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        if index == 1:
+            raise KeyboardInterrupt
+        x, y, _ = dense.data()
+        return x[:7], y[:7]
+
+
+@pytest.mark.parametrize(
+    "measure", [analysis.sharpness, analysis.hessian_trace, analysis.loss_landscape]
+)
+def test_nothing_is_left_behind_by_an_interruption(measure):
+    model = dense.mlp()
+    before = state(model)
+    with pytest.raises(KeyboardInterrupt):
+        measure(model, Interrupted())
+    assert_identical(state(model), before)
+    x, y, _ = dense.data()
+    model.fit(x, y, verbose=0)
+
+
+@only_on("torch", "The layer is PyTorch's.")
+def test_a_layer_that_cannot_be_analysed_is_named():
+    import torch
+
+    inputs = keras.Input((4,))
+    layer = layers.TorchModuleWrapper(
+        torch.nn.Linear(4, 2), name="theirs", output_shape=(None, 2)
+    )
+    model = keras.Model(inputs, layer(layers.Dense(4)(inputs)))
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="Received: a model with the layer 'theirs'"):
+        analysis.sharpness(model, np.ones((8, 4)), np.ones((8, 2)))
+
+
 def test_training_mode_has_batch_statistics():
     x, y, _ = dense.data()
     model = dense.mlp()

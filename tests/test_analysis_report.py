@@ -42,13 +42,13 @@ def test_models_side_by_side(capsys):
     matplotlib.use("Agg")
     x, y, _ = dense.data()
     models = {"first": dense.mlp(), "second": dense.mlp()}
-    found = analysis.report(models, x, y, rho=0.1)
+    found = analysis.report(models, x, y, rho=0.1, batch_size=8)
     printed = capsys.readouterr().out
     assert printed.rstrip().endswith(str(found)) and "product" in printed
     lines = str(found).splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| first", "| second"]
     for name, model in models.items():
-        alone = analysis.sharpness(model, x, y, rho=0.1)
+        alone = analysis.sharpness(model, x, y, rho=0.1, batch_size=8)
         assert found.sharpness[name] == alone
         assert f"{alone.worst:.4g}" in str(found)
     figure = found.plot()

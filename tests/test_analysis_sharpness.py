@@ -89,6 +89,52 @@ def test_a_metric_is_that_of_training(make):
     assert abs(found.worst - logs["sharpness"]) < 1e-9
 
 
+@pytest.mark.parametrize("p", [2, float("inf")])
+def test_several_steps_in_a_metric(p):
+    """By hand: each step is ASAM's, with T of w, and goes back to ||eps / T||_p <= rho."""
+    model, x, y, w = quadratic()
+    t, eps, rho = np.abs(w) + 0.01, 0 * w, 0.5
+    for _ in range(3):
+        g = t * gradient(w + eps, x, y)
+        eps = eps + rho * t * (np.sign(g) if p > 2 else g / np.linalg.norm(g))
+        u = eps / t
+        inside = np.clip(u, -rho, rho) if p > 2 else u * min(1, rho / np.linalg.norm(u))
+        eps = t * inside
+    adaptive = ascents.Adaptive(p=p)
+    found = analysis.sharpness(model, x, y, rho=rho, steps=3, metric=adaptive)
+    assert abs(found.worst - (loss(w + eps, x, y) - loss(w, x, y))) < 1e-12
+    assert found.gradients == 3
+
+
+def test_a_weight_whose_unit_is_zero_stays():
+    class Nothing(ascents.Metric):
+        def scale(self, weights, memory):
+            return [0.0 for _ in weights]
+
+    model, x, y, _ = quadratic()
+    found = analysis.sharpness(model, x, y, rho=0.5, steps=2, metric=Nothing())
+    assert (found.worst, found.random) == (0, 0)
+
+
+@pytest.mark.parametrize("m", [None, 8])
+def test_the_error_over_batches(m):
+    """Of batches of 8, the last with fewer."""
+    model, x, y, w = quadratic()
+    parts = [slice(i, i + 8) for i in range(0, len(x), 8)]
+    rises, whole = [], gradient(w, x, y)
+    for part in parts:
+        g = gradient(w, x[part], y[part]) if m else whole
+        there = w + 0.1 * g / np.linalg.norm(g)
+        rises.append(loss(there, x[part], y[part]) - loss(w, x[part], y[part]))
+    assert len(x) % 8
+    found = analysis.sharpness(model, x, y, rho=0.1, m=m, batch_size=8)
+    error = np.std(rises, ddof=1) / len(rises) ** 0.5
+    assert abs(found.worst_error - error) < 1e-12
+    one = analysis.sharpness(model, x, y, rho=0.1, batch_size=len(x))
+    assert np.isnan(one.worst_error)
+    one.plot()
+
+
 def test_random_perturbations_have_the_mean_of_the_trace():
     """E[z' H z] rho^2 / (2 n) = rho^2 trace(H) / (2 n) for z of variance 1."""
     model, x, y, w = quadratic()
@@ -150,7 +196,7 @@ def test_filters_of_a_convolution():
         ({"m": 0}, "`m` must be"),
         ({"p": 0.5}, "`p` must be"),
         ({"metric": ascents.LpBall()}, "`metric` must be a `keras_sam.ascents.Metric`"),
-        ({"metric": ascents.Adaptive(), "steps": 2}, "takes one step"),
+        ({"metric": ascents.Adaptive(), "p": 1}, "has a `p` of its own"),
         ({"variables": "nothing"}, "selects none"),
     ],
 )

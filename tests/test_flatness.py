@@ -8,9 +8,7 @@ import pytest
 from data.smoke import write_idx
 
 from tests.helpers import long_on, only_on
-from tests.test_examples import ROOT, run
-
-RESULTS = ROOT / "examples/results"
+from tests.test_examples import run
 
 
 def one(rho, m, rate, seed, validation, test, rises):
@@ -86,10 +84,3 @@ def test_mistakes(flag, message):
     result = run("examples/flatness.py", flag)
     assert result.returncode != 0
     assert message in result.stderr and "Traceback" not in result.stderr
-
-
-@pytest.mark.parametrize("task", ["digits", "fashion"])
-def test_the_docs_have_its_tables(task):
-    found = json.loads((RESULTS / f"flatness_{task}.json").read_text())
-    assert not found["smoke"]
-    assert flatness_report.table(found) in (ROOT / "docs/flatness.md").read_text()

@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+import numpy as np
 
 from keras_sam.analysis._plots import pyplot
 from keras_sam.analysis.density import hessian_density
@@ -56,7 +57,8 @@ class Report:
         figure = pyplot().figure(figsize=(12, 4), layout="constrained")
         axes = figure.subplots(1, 3)
         for name, found in self.sharpness.items():
-            axes[0].bar(f"{name}\nworst", found.worst)
+            error = 0 if np.isnan(found.worst_error) else found.worst_error
+            axes[0].bar(f"{name}\nworst", found.worst, yerr=error)
             axes[0].bar(f"{name}\nrandom", found.random, yerr=found.random_error)
             self.density[name].plot(axes[1])
             self.landscape[name].plot(axes[2])

@@ -1,6 +1,7 @@
 """How much the loss rises within a ball around the weights."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -23,6 +24,8 @@ class Sharpness:
     Attributes:
         loss: Float, L(w).
         worst: Float, the rise at the perturbation that the ascent has found.
+        worst_error: Float, its standard error over batches, or over groups with `m`: not a
+            number for a single one.
         average: Float, the mean rise at normal perturbations of that size.
         average_error: Float, its standard error over draws.
         random: Float, the mean rise in random directions, at exactly that size.
@@ -36,6 +39,7 @@ class Sharpness:
 
     loss: float
     worst: float
+    worst_error: float
     average: float
     average_error: float
     random: float
@@ -50,7 +54,7 @@ class Sharpness:
         """Draws the three rises, by matplotlib. Returns the axes."""
         axes = axes or pyplot().figure(layout="constrained").gca()
         rises = [self.worst, self.average, self.random]
-        errors = [0, self.average_error, self.random_error]
+        errors = np.nan_to_num([self.worst_error, self.average_error, self.random_error])
         axes.bar(["worst", "average", "random"], rises, yerr=errors, capsize=3)
         axes.set(ylabel=f"rise of the loss at rho = {self.rho:g}")
         return axes
@@ -93,7 +97,8 @@ def sharpness(
         p: Float in `[1, inf]`, the norm of the ball. Defaults to `2`.
         m: Integer, the number of examples that share a perturbation, as in training: the
             mean over groups of successive examples. Defaults to `None`, for all.
-        steps: Integer, of the ascent, as of `keras_sam.ascents.LpBall`. Defaults to `1`.
+        steps: Integer, of the ascent, as of `keras_sam.ascents.LpBall`: after each but the
+            first the perturbation is brought back to the ball. Defaults to `1`.
         metric: `keras_sam.ascents.Metric`, whose ball it is, for example
             `keras_sam.ascents.Adaptive()`; it has a `p` of its own. Defaults to `None`.
         draws: Integer, of the mean and of the random directions. Defaults to `5`.
@@ -128,38 +133,36 @@ def sharpness(
     """
     rho, draws = number("rho", rho, 0), count("draws", draws)
     m = m if m is None else count("m", m)
-    ascent = ascent_of(p, steps, metric)
-    size = m or batch_size
-    loss = Loss(model, (x, y, sample_weight), size, variables, training)
+    steps = count("steps", steps)
+    ascent, project = ascent_of(p, steps, metric)
+    loss = Loss(model, (x, y, sample_weight), m or batch_size, variables, training)
     ascent.build(loss.variables)
-    at_w = loss.value(loss.weights)
+    climb = functools.partial(up, loss, ascent, project, steps, rho)
+    there, losses, rises, sizes = None if m else climb(None), [], [], []
+    for examples, batch in loss.batches():
+        losses.append(loss.value(loss.weights, batch))
+        rises.append(loss.value(climb(batch) if m else there, batch) - losses[-1])
+        sizes.append(examples)
+    at_w, worst = (float(np.average(of, weights=sizes)) for of in (losses, rises))
     check_finite(at_w)
-    if m is None:
-        worst = loss.value(up(loss, ascent, rho, None)) - at_w
-    else:
-        rises, sizes = [], []
-        for examples, batch in loss.batches():
-            there = loss.value(up(loss, ascent, rho, batch), batch)
-            rises.append(there - loss.value(loss.weights, batch))
-            sizes.append(examples)
-        worst = float(np.average(rises, weights=sizes))
     scales, w = scales_of(loss, ascent), flat(loss.weights)
     rng = np.random.default_rng(seed)
     average, random = [], []
     for _ in range(draws):
         z = rng.normal(size=loss.size)
-        for rises, length in ((average, loss.size**0.5), (random, np.linalg.norm(z))):
-            there = w + rho / length * scales * z
-            rises.append(loss.value(unflat(there, loss.weights)) - at_w)
+        for found, length in ((average, loss.size**0.5), (random, np.linalg.norm(z))):
+            at = w + rho / length * scales * z
+            found.append(loss.value(unflat(at, loss.weights)) - at_w)
     return Sharpness(
         at_w,
         worst,
+        standard_error(rises),
         float(np.mean(average)),
         standard_error(average),
         float(np.mean(random)),
         standard_error(random),
         rho,
-        ascent.steps,
+        steps,
         draws,
         loss.examples,
         seed,

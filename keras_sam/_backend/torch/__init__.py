@@ -1,6 +1,6 @@
 """PyTorch, where Keras trains on one device."""
 
-from keras_sam._backend.torch.curvature import gradient_of, product_of, reading
+from keras_sam._backend.torch.curvature import PRODUCTS, gradient_of, product_of, reading
 from keras_sam._backend.torch.draws import Randomness
 from keras_sam._backend.torch.fit import Fit
 from keras_sam._backend.torch.passes import (
@@ -14,6 +14,7 @@ from keras_sam._backend.torch.passes import (
 from keras_sam._backend.torch.tensors import mended, scaled, sum_of_squares
 
 __all__ = [
+    "PRODUCTS",
     "Fit",
     "Randomness",
     "apply",
