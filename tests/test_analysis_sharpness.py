@@ -93,6 +93,11 @@ def test_a_metric_is_that_of_training(make):
 def test_several_steps_in_a_metric(p):
     """By hand: each step is ASAM's, with T of w, and goes back to ||eps / T||_p <= rho."""
     model, x, y, w = quadratic()
+    w = np.linspace(-1, 1.1, w.size).reshape(w.shape)
+    model.set_weights([w])
+    # Inputs are correlated, and the loss is near its least, so that gradients turn around.
+    x = x + 2 * x[:, :1]
+    y = x @ w + 0.1 * y
     t, eps, rho = np.abs(w) + 0.01, 0 * w, 0.5
     for _ in range(3):
         g = t * gradient(w + eps, x, y)
@@ -104,6 +109,8 @@ def test_several_steps_in_a_metric(p):
     found = analysis.sharpness(model, x, y, rho=rho, steps=3, metric=adaptive)
     assert abs(found.worst - (loss(w + eps, x, y) - loss(w, x, y))) < 1e-12
     assert found.gradients == 3
+    one = analysis.sharpness(model, x, y, rho=rho, metric=adaptive)
+    assert found.worst > 1.1 * one.worst
 
 
 def test_a_weight_whose_unit_is_zero_stays():
