@@ -50,7 +50,7 @@ def test_models_side_by_side(capsys):
     for name, model in models.items():
         alone = analysis.sharpness(model, x, y, rho=0.1, batch_size=8)
         assert found.sharpness[name] == alone
-        assert f"{alone.worst:.4g}" in str(found)
+        assert f"| {alone.worst:.4g} ± {alone.worst_error:.1g} |" in str(found)
     figure = found.plot()
     for axes in figure.axes[1:]:
         assert [t.get_text() for t in axes.get_legend().get_texts()] == list(models)
@@ -61,3 +61,7 @@ def test_one_model(capsys):
     x, y, _ = dense.data()
     found = analysis.report(dense.mlp(), x, y, verbose=0)
     assert not capsys.readouterr().out and len(str(found).splitlines()) == 3
+    # It is of a single batch, whose rise has no error.
+    (rise,) = found.sharpness.values()
+    assert np.isnan(rise.worst_error)
+    assert f"| {rise.worst:.4g} |" in str(found) and "nan" not in str(found)

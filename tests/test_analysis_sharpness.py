@@ -139,7 +139,20 @@ def test_the_error_over_batches(m):
     assert abs(found.worst_error - error) < 1e-12
     one = analysis.sharpness(model, x, y, rho=0.1, batch_size=len(x))
     assert np.isnan(one.worst_error)
-    one.plot()
+
+
+def test_the_error_is_drawn():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    model, x, y, _ = quadratic()
+    for batch_size in (8, 21):
+        found = analysis.sharpness(model, x, y, rho=0.1, batch_size=batch_size)
+        axes = found.plot()
+        _, _, (lines,) = axes.containers[0]
+        (_, low), (_, high) = lines.get_segments()[0]
+        drawn = 0 if batch_size == 21 else found.worst_error
+        assert abs(high - low - 2 * drawn) < 1e-12
+        matplotlib.pyplot.close(axes.figure)
 
 
 def test_random_perturbations_have_the_mean_of_the_trace():

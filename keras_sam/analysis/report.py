@@ -43,7 +43,8 @@ class Report:
         lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
         for name, rise in self.sharpness.items():
             values, trace = self.eigenvalues[name].values, self.trace[name]
-            cells = [name, f"{rise.loss:.4g}", f"{rise.worst:.4g}"]
+            error = "" if np.isnan(rise.worst_error) else f" ± {rise.worst_error:.1g}"
+            cells = [name, f"{rise.loss:.4g}", f"{rise.worst:.4g}{error}"]
             cells.append(f"{rise.random:.2g} ± {rise.random_error:.1g}")
             cells.append(f"{self.noise[name].sigma:.3g}")
             ratio = f"{values[0] / values[-1]:.3g}" if values[-1] else ""

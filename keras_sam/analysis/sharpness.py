@@ -24,8 +24,8 @@ class Sharpness:
     Attributes:
         loss: Float, L(w).
         worst: Float, the rise at the perturbation that the ascent has found.
-        worst_error: Float, its standard error over batches, or over groups with `m`: not a
-            number for a single one.
+        worst_error: Float, its standard error over batches, or over groups with `m`, of
+            which a short last one counts as one: not a number for a single one.
         average: Float, the mean rise at normal perturbations of that size.
         average_error: Float, its standard error over draws.
         random: Float, the mean rise in random directions, at exactly that size.
