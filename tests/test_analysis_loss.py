@@ -129,28 +129,73 @@ def test_nothing_is_left_behind_by_an_error():
 
 
 class Interrupted(keras.utils.PyDataset):
-    """Data of which the second batch is interrupted, as by Ctrl-C."""
+    """Data whose second batch is interrupted, as by Ctrl-C, at the first read or later."""
+
+    def __init__(self, reads):
+        super().__init__()
+        self.reads = reads
 
     def __len__(self):
         return 3
 
     def __getitem__(self, index):
         if index == 1:
+            self.reads -= 1
+        if not self.reads:
             raise KeyboardInterrupt
         x, y, _ = dense.data()
         return x[:7], y[:7]
 
 
-@pytest.mark.parametrize(
-    "measure", [analysis.sharpness, analysis.hessian_trace, analysis.loss_landscape]
-)
-def test_nothing_is_left_behind_by_an_interruption(measure):
-    model = dense.mlp()
+class Switch(layers.Layer):
+    """Is interrupted in its call, if it is on."""
+
+    on = False
+
+    def call(self, x):
+        if self.on:
+            raise KeyboardInterrupt
+        return x
+
+
+def with_statistics_and_seeds(switch):
+    x, y, _ = dense.data()
+    inputs = keras.Input((4,))
+    h = layers.Dropout(0.5, seed=1)(layers.BatchNormalization()(layers.Dense(3)(inputs)))
+    model = keras.Model(inputs, layers.Dense(2)(switch(h)))
+    model.compile(keras.optimizers.Adam(), "mse")
+    model.fit(x, y, verbose=0)
+    return model
+
+
+MEASURES = [analysis.sharpness, analysis.hessian_trace, analysis.loss_landscape]
+
+
+@pytest.mark.parametrize("reads", [1, 3])
+@pytest.mark.parametrize("measure", MEASURES)
+def test_nothing_is_left_behind_by_an_interruption(measure, reads):
+    """At the third read of the batch, some loss has been taken at other weights."""
+    model = with_statistics_and_seeds(Switch())
     before = state(model)
     with pytest.raises(KeyboardInterrupt):
-        measure(model, Interrupted())
+        measure(model, Interrupted(reads), training=True)
     assert_identical(state(model), before)
     x, y, _ = dense.data()
+    model.fit(x, y, verbose=0)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_nothing_is_left_behind_by_an_interruption_in_a_layer(measure):
+    """Of which the layers before have run, while the model is traced."""
+    x, y, _ = dense.data()
+    switch = Switch()
+    model = with_statistics_and_seeds(switch)
+    before = state(model)
+    switch.on = True
+    with pytest.raises(KeyboardInterrupt):
+        measure(model, x, y, training=True)
+    switch.on = False
+    assert_identical(state(model), before)
     model.fit(x, y, verbose=0)
 
 
