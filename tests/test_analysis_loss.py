@@ -77,6 +77,12 @@ def test_both_ways_give_the_same_hessian(how, monkeypatch):
     np.testing.assert_allclose(h, dense.hessian(model, x, y, weight), atol=1e-12)
 
 
+def test_each_backend_takes_its_fastest_way():
+    x, y, _ = dense.data()
+    how = analysis.hessian_trace(dense.mlp(), x, y, draws=1).how
+    assert how == ("reverse" if BACKEND == "torch" else "forward") + " over reverse"
+
+
 def test_central_differences(monkeypatch):
     """Where a layer has no second derivative."""
     from keras_sam import _backend
