@@ -100,6 +100,46 @@ def test_central_differences(monkeypatch):
     assert found.how == "central differences" and found.products == 1
 
 
+def no_memory():
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    if BACKEND == "torch":
+        import torch
+
+        return torch.cuda.OutOfMemoryError("CUDA out of memory.")
+    import jax
+
+    return jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 B.")
+
+
+@pytest.mark.parametrize("make", [MemoryError, no_memory])
+def test_no_other_way_is_tried_without_memory(make, monkeypatch):
+    from keras_sam import _backend
+
+    x, y, _ = dense.data()
+    error, tried = make(), []
+
+    def product_of(fn, weights, vectors, how):
+        tried.append(how)
+        raise error
+
+    monkeypatch.setattr(_backend, "product_of", product_of)
+    with pytest.raises(type(error)):
+        analysis.hessian_trace(dense.mlp(), x, y, draws=1)
+    assert tried == [_backend.PRODUCTS[0]]
+
+
+def test_an_error_of_the_models_own_is_raised():
+    def theirs(y, y_pred):
+        raise RuntimeError("theirs")
+
+    x, y, _ = dense.data()
+    with pytest.raises(RuntimeError, match="theirs"):
+        analysis.hessian_trace(dense.mlp(theirs), x, y, draws=1)
+
+
 def test_a_short_last_batch_is_as_one_batch():
     x, y, weight = dense.data()
     model = dense.mlp()

@@ -16,6 +16,7 @@ from keras_sam._backend.curvature import (
     compiled,
     gradient_of,
     no_gradients,
+    out_of_memory,
     product_of,
     reading,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "mended",
     "model_scope",
     "of_replicas",
+    "out_of_memory",
     "product_of",
     "read",
     "reading",

@@ -30,6 +30,11 @@ def product_of(fn, weights, vectors, how):
     return no_gradients()
 
 
+def out_of_memory(error):
+    """Whether an error says so, which another way to differentiate would not mend."""
+    return isinstance(error, MemoryError)
+
+
 def no_gradients():
     """Refuses to train or to differentiate on this backend."""
     name = keras.backend.backend()

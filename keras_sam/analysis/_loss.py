@@ -85,7 +85,8 @@ class Loss:
         """The Hessian at the model's weights times vectors, lists as the weights.
 
         How it is taken is chosen by the first one: by the backend's own differentiation,
-        or where a layer cannot be differentiated twice, by central differences.
+        or where a layer cannot be differentiated twice, by central differences. An error of
+        the model's own is raised by the last; one of memory, at once.
         """
         self.products += 1
         if self.how is not None:
@@ -93,7 +94,9 @@ class Loss:
         for how in _backend.PRODUCTS:
             try:
                 products = self._product(how, vectors)
-            except Exception:  # Each backend has its own.
+            except Exception as error:  # Each backend has its own.
+                if _backend.out_of_memory(error):
+                    raise
                 continue
             self.how = how
             return products

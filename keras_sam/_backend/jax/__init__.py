@@ -4,7 +4,12 @@ They share its seeds, too, so that `replica_index` is that of a single device; a
 that share a perturbation share the call, so that nothing is left to `average`.
 """
 
-from keras_sam._backend.jax.curvature import compiled, gradient_of, product_of
+from keras_sam._backend.jax.curvature import (
+    compiled,
+    gradient_of,
+    out_of_memory,
+    product_of,
+)
 from keras_sam._backend.jax.fit import Fit
 from keras_sam._backend.jax.groups import head
 from keras_sam._backend.jax.memory import assign_to_replicas, of_replicas, remembered
@@ -34,6 +39,7 @@ __all__ = [
     "in_scope",
     "model_scope",
     "of_replicas",
+    "out_of_memory",
     "product_of",
     "records",
     "remembered",

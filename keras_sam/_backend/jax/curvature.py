@@ -19,3 +19,9 @@ def product_of(fn, weights, vectors, how):
         return sum(jnp.vdot(g, v) for g, v in zip(gradient(weights), vectors))
 
     return jax.grad(along)(weights)
+
+
+def out_of_memory(error):
+    # XLA has one class for all of its errors, which name their kind.
+    named = isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+    return named or isinstance(error, MemoryError)

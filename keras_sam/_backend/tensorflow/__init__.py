@@ -1,7 +1,12 @@
 """TensorFlow, where each replica of a strategy has a call of the step of its own."""
 
 from keras_sam._backend.tensorflow.created import creating
-from keras_sam._backend.tensorflow.curvature import compiled, gradient_of, product_of
+from keras_sam._backend.tensorflow.curvature import (
+    compiled,
+    gradient_of,
+    out_of_memory,
+    product_of,
+)
 from keras_sam._backend.tensorflow.fit import Fit
 from keras_sam._backend.tensorflow.groups import check_rows, fold, head
 from keras_sam._backend.tensorflow.memory import (
@@ -41,6 +46,7 @@ __all__ = [
     "mended",
     "model_scope",
     "of_replicas",
+    "out_of_memory",
     "product_of",
     "read",
     "records",

@@ -34,3 +34,7 @@ def product_of(fn, weights, vectors, how):
         gradients, weights, output_gradients=vectors, unconnected_gradients=ZERO
     )
     return [tf.convert_to_tensor(p) for p in products]
+
+
+def out_of_memory(error):
+    return isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError))

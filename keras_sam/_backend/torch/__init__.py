@@ -1,6 +1,12 @@
 """PyTorch, where Keras trains on one device."""
 
-from keras_sam._backend.torch.curvature import PRODUCTS, gradient_of, product_of, reading
+from keras_sam._backend.torch.curvature import (
+    PRODUCTS,
+    gradient_of,
+    out_of_memory,
+    product_of,
+    reading,
+)
 from keras_sam._backend.torch.draws import Randomness
 from keras_sam._backend.torch.fit import Fit
 from keras_sam._backend.torch.passes import (
@@ -23,6 +29,7 @@ __all__ = [
     "differentiate",
     "gradient_of",
     "mended",
+    "out_of_memory",
     "product_of",
     "read",
     "reading",

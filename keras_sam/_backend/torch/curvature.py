@@ -50,3 +50,7 @@ def product_of(fn, weights, vectors, how):
                 return [torch.zeros_like(w) for w in weights]
             products = torch.autograd.grad(along, weights, materialize_grads=True)
     return [p.detach() for p in products]
+
+
+def out_of_memory(error):
+    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError))
