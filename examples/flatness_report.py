@@ -8,6 +8,9 @@ from keras_sam.analysis import Density, Landscape
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib import ticker
+
+WEIGHTS = 93_962  # Of the network.
 
 
 def chosen(runs):
@@ -38,19 +41,41 @@ def table(found):
             cells = [name, setting["rho"], setting["learning_rate"], error, look["epoch"]]
             cells += [f"{look['values'][0]:.3g} ± {look['residuals'][0]:.1g}", _ratio(look)]
             lines.append(f"| {' | '.join(map(str, cells))} |")
-    lines += ["", "| m | Kendall's tau of sharpness and test error |", "|---|---|"]
+    lines += [
+        "",
+        "| m | Kendall's tau, all models | those that have learned |",
+        "|---|---|---|",
+    ]
+    those = taus(found["runs"], learned(found["runs"]))
     for m, (tau, p) in taus(found["runs"]).items():
-        lines.append(f"| {m or 'all'} | {tau:.2f} (p = {p:.2g}) |")
+        cells = [m or "all", f"{tau:.2f} (p = {p:.2g})"]
+        cells.append(f"{those[m][0]:.2f} (p = {those[m][1]:.2g})")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
-def taus(runs):
-    """For each m, Kendall's rank correlation over all models, and its p-value."""
-    errors = [run["test_error"] for run in runs]
+def learned(runs):
+    """Those of models that have learned something: at most half of the test is wrong."""
+    return [run for run in runs if run["test_error"] <= 50]
+
+
+def taus(runs, kept=None):
+    """For each m, Kendall's tau of sharpness and test error over models, and its p-value.
+
+    It is 1 where the sharper of two models always has the larger error, -1 where the
+    flatter has, and 0 where sharpness says nothing.
+
+    Args:
+        runs: List of runs.
+        kept: Those of them to look at. Defaults to `None`, for all.
+    """
+    kept = runs if kept is None else kept
+    errors = [run["test_error"] for run in kept]
     found = {}
     for m in runs[0]["sharpness"]:
-        rises = [run["sharpness"][m] for run in runs]
-        found[int(m)] = tuple(stats.kendalltau(rises, errors))
+        rises = [run["sharpness"][m] for run in kept]
+        enough = len(kept) > 1
+        found[int(m)] = tuple(stats.kendalltau(rises, errors)) if enough else (np.nan,) * 2
     return found
 
 
@@ -70,7 +95,7 @@ def _draw_spectra(panels, models):
     for name, model in models.items():
         for axes, look in zip(panels, model["spectra"]):
             nodes, weights = (list(map(np.array, look[n])) for n in ("nodes", "weights"))
-            density = Density(nodes, weights, 10**5, 0, "", 0, 0)
+            density = Density(nodes, weights, WEIGHTS, 0, "", 0, 0)
             density.plot(axes)
             label = f"{name}: λmax {look['values'][0]:.3g}, λmax / λ5 {_ratio(look)}"
             axes.lines[-1].set_label(label)
@@ -93,7 +118,8 @@ def _draw_radii(axes, runs):
         ]
         axes.plot(radii, errors, "o-", label=f"m = {m or 'all'}")
     axes.axhline(_mean(runs, chosen(runs)["plain"], "test_error"), color="gray", ls="--")
-    axes.set(xscale="log", xlabel="rho", ylabel="test error (%)")
+    axes.set(xscale="log", yscale="log", xlabel="rho", ylabel="test error (%)")
+    _plain_numbers(axes, sorted({s["rho"] for s in sharpness_aware}))
     axes.set_title("Test error against rho (dashed: plain)")
     axes.legend()
 
@@ -114,21 +140,32 @@ def _draw_landscapes(panels, models):
 
 def _draw_scatter(axes, runs):
     for name, kept in (("plain", False), ("SAM", True)):
-        own = [run for run in runs if bool(run["setting"]["rho"]) == kept]
+        own = [run for run in learned(runs) if bool(run["setting"]["rho"]) == kept]
         rises = [run["sharpness"]["4"] for run in own]
         axes.scatter(rises, [run["test_error"] for run in own], label=name, alpha=0.7)
-    axes.set(xscale="log", xlabel="sharpness, m = 4", ylabel="test error (%)")
-    axes.set_title("All models, each seed")
+    axes.set(xlabel="sharpness, m = 4", ylabel="test error (%)")
+    axes.set_title("Models that have learned")
     axes.legend()
 
 
 def _draw_taus(axes, runs):
-    found = taus(runs)
-    names = [str(m or "all") for m in found]
-    axes.bar(names, [tau for tau, _ in found.values()])
+    for shift, label, kept in ((-0.2, "all", runs), (0.2, "learned", learned(runs))):
+        found = taus(runs, kept)
+        places = np.arange(len(found)) + shift
+        axes.bar(places, [tau for tau, _ in found.values()], 0.4, label=label)
+    axes.set_xticks(range(len(taus(runs))), [str(m or "all") for m in taus(runs)])
+    axes.legend()
     axes.axhline(0, color="black", lw=0.8)
     axes.set(xlabel="m", ylabel="Kendall's tau", ylim=(-1, 1))
     axes.set_title("Sharpness against test error")
+
+
+def _plain_numbers(axes, places):
+    """On a logarithmic axis, numbers at these places and at no others."""
+    axes.set_xticks(places, [f"{place:g}" for place in places])
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.yaxis.set_minor_formatter(ticker.ScalarFormatter())
+    axes.yaxis.set_major_formatter(ticker.ScalarFormatter())
 
 
 def _mean(runs, setting, what):

@@ -8,7 +8,9 @@ import pytest
 from data.smoke import write_idx
 
 from tests.helpers import long_on, only_on
-from tests.test_examples import run
+from tests.test_examples import ROOT, run
+
+RESULTS = ROOT / "examples/results"
 
 
 def one(rho, m, rate, seed, validation, test, rises):
@@ -50,7 +52,13 @@ def test_table():
     models = {"SAM": {"setting": by_hand()[3]["setting"], "spectra": [look]}}
     lines = flatness_report.table({"runs": by_hand(), "models": models}).splitlines()
     assert lines[2] == "| SAM | 0.1 | 0.1 | 6.0 (6.0 to 6.0) % | 3 | 10 ± 0.01 | 4.0 |"
-    assert lines[-2] == "| 4 | 1.00 (p = 0.083) |"
+    assert lines[-2] == "| 4 | 1.00 (p = 0.083) | 1.00 (p = 0.083) |"
+
+
+def test_models_that_have_learned_nothing_are_left_out_of_one_column():
+    nothing = one(0.9, 0, 0.1, 0, 90.0, 90.0, (0.1, 0.1))
+    assert flatness_report.learned([*by_hand(), nothing]) == by_hand()
+    assert flatness_report.taus([*by_hand(), nothing])[4][0] == pytest.approx((6 - 4) / 10)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +92,10 @@ def test_mistakes(flag, message):
     result = run("examples/flatness.py", flag)
     assert result.returncode != 0
     assert message in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
+def test_the_docs_have_its_tables(file):
+    found = json.loads(file.read_text())
+    assert not found["smoke"]
+    assert flatness_report.table(found) in (ROOT / "docs/flatness.md").read_text()
