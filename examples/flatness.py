@@ -104,7 +104,7 @@ def measured(model, task, data):
     x, y = (part[: task.measured] for part in data.train)
     found["sharpness"] = {
         str(m): analysis.sharpness(
-            model, x, y, rho=RHO, m=m or None, draws=1, batch_size=256
+            model, x, y, rho=RHO, m=m or None, draws=1, batch_size=256, verbose=0
         ).worst
         for m in GROUPS
     }

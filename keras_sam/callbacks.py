@@ -46,7 +46,7 @@ class SharpnessMonitor(keras.callbacks.Callback):
 
     def __init__(self, x, y=None, *, every: int = 1, **kwargs):
         super().__init__()
-        self.data, self.settings = (x, y), kwargs
+        self.data, self.settings = (x, y), {"verbose": 0, **kwargs}
         self.every = count("every", every)
         self.last = dict.fromkeys(("worst", "average", "random"), float("nan"))
 

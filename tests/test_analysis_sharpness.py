@@ -166,6 +166,18 @@ def test_random_perturbations_have_the_mean_of_the_trace():
     assert found.worst > found.average
 
 
+@pytest.mark.parametrize("measure", [analysis.sharpness, analysis.pac_bayes_sigma])
+def test_a_progress_bar(measure, capsys):
+    model, x, y, _ = quadratic()
+    measure(model, x, y, draws=2, verbose=0)
+    assert not capsys.readouterr().out
+    measure(model, x, y, draws=2)
+    # A batch, and two draws of each kind.
+    printed = capsys.readouterr().out
+    assert "/evaluation" in printed
+    assert measure is not analysis.sharpness or " 5/Unknown" in printed
+
+
 def test_a_radius_of_zero():
     model, x, y, _ = quadratic()
     found = analysis.sharpness(model, x, y, rho=0)

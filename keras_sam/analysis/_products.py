@@ -2,10 +2,10 @@
 
 import contextlib
 
-import keras
 import numpy as np
 
 from keras_sam.analysis._flat import flat, unflat
+from keras_sam.analysis._progress import progress
 
 
 @contextlib.contextmanager
@@ -16,17 +16,16 @@ def products(loss, verbose):
         loss: `Loss`.
         verbose: `1` to show the bar, or `0`.
     """
-    bar = keras.utils.Progbar(None, verbose=verbose, unit_name="product")
+    with progress("product", verbose) as done:
 
-    def product(vector):
-        found = flat(loss.product(unflat(vector, loss.weights)))
-        if not np.isfinite(found).all():
-            raise ValueError(
-                "The Hessian of the loss is not finite at the model's weights. "
-                f"Received: {np.sum(~np.isfinite(found))} of {loss.size} entries"
-            )
-        bar.add(1)
-        return found
+        def product(vector):
+            found = flat(loss.product(unflat(vector, loss.weights)))
+            if not np.isfinite(found).all():
+                raise ValueError(
+                    "The Hessian of the loss is not finite at the model's weights. "
+                    f"Received: {np.sum(~np.isfinite(found))} of {loss.size} entries"
+                )
+            done()
+            return found
 
-    yield product
-    bar.update(loss.products, finalize=True)
+        yield product

@@ -9,6 +9,7 @@ from keras_sam.analysis._checks import check_finite
 from keras_sam.analysis._flat import flat, unflat
 from keras_sam.analysis._loss import Loss
 from keras_sam.analysis._plots import pyplot
+from keras_sam.analysis._progress import progress
 from keras_sam.analysis._statistics import standard_error
 from keras_sam.ascents.selection import Variables
 from keras_sam.validation import count, number
@@ -57,6 +58,7 @@ def pac_bayes_sigma(
     batch_size: int = 32,
     training: bool = False,
     seed: int = 0,
+    verbose: int = 1,
 ) -> Noise:
     """The standard deviation of noise at which a compiled model's mean loss rises so far.
 
@@ -67,7 +69,7 @@ def pac_bayes_sigma(
 
     Args:
         model: As for `sharpness`, like `x`, `y`, `sample_weight`, `variables`,
-            `batch_size` and `training`.
+            `batch_size`, `training` and `verbose`.
         rise: Float above 0. Defaults to `0.1`.
         tolerance: Float above 0, the error of sigma, as a part of it. Defaults to `0.05`.
         draws: Integer, the number of z. Defaults to `10`.
@@ -85,7 +87,7 @@ def pac_bayes_sigma(
     >>> model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
     >>> model.compile("sgd", "mse")
     >>> x, y = np.eye(8, dtype="float32"), np.ones((8, 1), "float32")
-    >>> keras_sam.analysis.pac_bayes_sigma(model, x, y).sigma > 0.1
+    >>> keras_sam.analysis.pac_bayes_sigma(model, x, y, verbose=0).sigma > 0.1
     True
 
     Reference:
@@ -103,17 +105,22 @@ def pac_bayes_sigma(
     rng = np.random.default_rng(seed)
     directions = [rng.normal(size=w.size) for _ in range(count("draws", draws))]
     tried = {}
+    with progress("evaluation", verbose) as done:
 
-    def rises(sigma):
-        values = [loss.value(unflat(w + sigma * z, loss.weights)) for z in directions]
-        # Beyond all numbers is beyond what was asked.
-        tried[sigma] = np.nan_to_num(np.array(values) - at_w, nan=np.inf)
-        return tried[sigma].mean()
+        def value(weights):
+            done()
+            return loss.value(weights)
 
-    low, high = _around(rises, rise)
-    while high / low > 1 + tolerance:
-        middle = (low * high) ** 0.5
-        low, high = (middle, high) if rises(middle) <= rise else (low, middle)
+        def rises(sigma):
+            values = [value(unflat(w + sigma * z, loss.weights)) for z in directions]
+            # Beyond all numbers is beyond what was asked.
+            tried[sigma] = np.nan_to_num(np.array(values) - at_w, nan=np.inf)
+            return tried[sigma].mean()
+
+        low, high = _around(rises, rise)
+        while high / low > 1 + tolerance:
+            middle = (low * high) ** 0.5
+            low, high = (middle, high) if rises(middle) <= rise else (low, middle)
     found = tried[low]
     table = np.array([(sigma, each.mean()) for sigma, each in tried.items()])
     error = standard_error(found)

@@ -115,15 +115,14 @@ def report(
     if not isinstance(models, dict):
         models = {getattr(models, "name", "model"): models}
     data = {"x": x, "y": y, "sample_weight": sample_weight, "variables": variables}
-    data |= {"batch_size": batch_size, "seed": seed}
-    shown = data | {"verbose": verbose}
+    data |= {"batch_size": batch_size, "seed": seed, "verbose": verbose}
     found = Report(
         {n: sharpness(m, rho=rho, **data) for n, m in models.items()},
         {n: pac_bayes_sigma(m, **data) for n, m in models.items()},
-        {n: hessian_eigenvalues(m, **shown) for n, m in models.items()},
-        {n: hessian_trace(m, **shown) for n, m in models.items()},
-        {n: hessian_density(m, **shown) for n, m in models.items()},
-        {n: loss_landscape(m, directions=1, **shown) for n, m in models.items()},
+        {n: hessian_eigenvalues(m, **data) for n, m in models.items()},
+        {n: hessian_trace(m, **data) for n, m in models.items()},
+        {n: hessian_density(m, **data) for n, m in models.items()},
+        {n: loss_landscape(m, directions=1, **data) for n, m in models.items()},
     )
     if verbose:
         print(found)

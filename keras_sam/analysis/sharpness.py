@@ -11,6 +11,7 @@ from keras_sam.analysis._checks import check_finite
 from keras_sam.analysis._flat import flat, unflat
 from keras_sam.analysis._loss import Loss
 from keras_sam.analysis._plots import pyplot
+from keras_sam.analysis._progress import progress
 from keras_sam.analysis._statistics import standard_error
 from keras_sam.ascents import Metric
 from keras_sam.ascents.selection import Variables
@@ -76,6 +77,7 @@ def sharpness(
     batch_size: int = 32,
     training: bool = False,
     seed: int = 0,
+    verbose: int = 1,
 ) -> Sharpness:
     """The rise of a compiled model's loss within a ball: the worst, the mean, at random.
 
@@ -108,6 +110,7 @@ def sharpness(
         training: Bool. Whether batch norm uses the statistics of each batch, and dropout
             drops. Defaults to `False`, as in inference.
         seed: Integer, of the draws. Defaults to `0`.
+        verbose: `1` for a progress bar, or `0`. Defaults to `1`.
 
     Returns:
         `Sharpness`.
@@ -122,7 +125,7 @@ def sharpness(
     >>> model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
     >>> model.compile("sgd", "mse")
     >>> x, y = np.eye(8, dtype="float32"), np.ones((8, 1), "float32")
-    >>> found = keras_sam.analysis.sharpness(model, x, y, rho=0.1)
+    >>> found = keras_sam.analysis.sharpness(model, x, y, rho=0.1, verbose=0)
     >>> found.worst > found.average
     True
 
@@ -138,21 +141,12 @@ def sharpness(
     loss = Loss(model, (x, y, sample_weight), m or batch_size, variables, training)
     ascent.build(loss.variables)
     climb = functools.partial(up, loss, ascent, project, steps, rho)
-    there, losses, rises, sizes = None if m else climb(None), [], [], []
-    for examples, batch in loss.batches():
-        losses.append(loss.value(loss.weights, batch))
-        rises.append(loss.value(climb(batch) if m else there, batch) - losses[-1])
-        sizes.append(examples)
-    at_w, worst = (float(np.average(of, weights=sizes)) for of in (losses, rises))
-    check_finite(at_w)
-    scales, w = scales_of(loss, ascent), flat(loss.weights)
-    rng = np.random.default_rng(seed)
-    average, random = [], []
-    for _ in range(draws):
-        z = rng.normal(size=loss.size)
-        for found, length in ((average, loss.size**0.5), (random, np.linalg.norm(z))):
-            at = w + rho / length * scales * z
-            found.append(loss.value(unflat(at, loss.weights)) - at_w)
+    with progress("evaluation", verbose) as done:
+        losses, rises, sizes = _climbed(loss, climb, m is not None, done)
+        at_w, worst = (float(np.average(of, weights=sizes)) for of in (losses, rises))
+        check_finite(at_w)
+        units = rho * scales_of(loss, ascent)
+        average, random = _drawn(loss, at_w, units, draws, seed, done)
     return Sharpness(
         at_w,
         worst,
@@ -167,3 +161,28 @@ def sharpness(
         loss.examples,
         seed,
     )
+
+
+def _climbed(loss, climb, by_groups, done):
+    """Of each batch the loss at w, its rise at the perturbation, and its examples."""
+    there, losses, rises, sizes = None if by_groups else climb(None), [], [], []
+    for examples, batch in loss.batches():
+        losses.append(loss.value(loss.weights, batch))
+        at = climb(batch) if by_groups else there
+        rises.append(loss.value(at, batch) - losses[-1])
+        sizes.append(examples)
+        done()
+    return losses, rises, sizes
+
+
+def _drawn(loss, at_w, units, draws, seed, done):
+    """The rises at normal perturbations, and in random directions."""
+    w, rng = flat(loss.weights), np.random.default_rng(seed)
+    average, random = [], []
+    for _ in range(draws):
+        z = rng.normal(size=loss.size)
+        for rises, length in ((average, loss.size**0.5), (random, np.linalg.norm(z))):
+            at = unflat(w + units * z / length, loss.weights)
+            rises.append(loss.value(at) - at_w)
+            done()
+    return average, random
