@@ -97,6 +97,7 @@ TASKS = {
         epochs=60,
         batch_size=128,
         looks=(2, 10, 60),
+        seeds=5,
     ),
 }
 
