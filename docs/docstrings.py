@@ -8,7 +8,7 @@ import re
 
 import griffe
 
-EXAMPLE = r"^Example:(.*?)\n\n((?:>>> .*\n(?:.+\n)*)+)"
+EXAMPLE = r"^Example:(.*(?:\n.+)*)\n\n(>>> .*\n(?:.+\n)*)"
 REFERENCE = r"^Reference:\n((?:    .*\n)+)"
 NAME = r"(?<!\[)`(keras_sam(?:\.\w+)+)`"
 
@@ -22,7 +22,7 @@ class Sections(griffe.Extension):
 
 
 def as_markdown(text):
-    text = re.sub(EXAMPLE, _example, text + "\n", flags=re.M | re.S)
+    text = re.sub(EXAMPLE, _example, text + "\n", flags=re.M)
     text = re.sub(REFERENCE, _reference, text, flags=re.M)
     return re.sub(NAME, r"[`\1`][\1]", text).rstrip()
 

@@ -1,0 +1,76 @@
+"""The site has every public name and every variant, and the tables that it shows exist."""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+import keras_sam
+from keras_sam import norms
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+MODULES = ["analysis", "ascents", "callbacks", "descents", "methods", "schedules"]
+BASES = {"Ascent", "Metric", "Descent", "Schedule"}
+
+
+def names(module):
+    return [name for name in module.__all__ if not name.startswith("__")]
+
+
+def public():
+    """What a user imports: of the package and its modules; and what is called by itself."""
+    found = {f"keras_sam.{name}" for name in names(keras_sam) if name not in MODULES}
+    for module in MODULES:
+        own = getattr(keras_sam, module)
+        found |= {f"keras_sam.{module}.{name}" for name in names(own)}
+    defined = ast.parse(Path(norms.__file__).read_text(encoding="utf-8")).body
+    functions = [node.name for node in defined if isinstance(node, ast.FunctionDef)]
+    return found | {f"keras_sam.norms.{f}" for f in functions if f[0] != "_"}
+
+
+def test_every_public_name_is_on_a_page_of_the_reference_once():
+    pages = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    entries = re.findall("^::: (.*)$", pages, re.M)
+    assert len(set(entries)) == len(entries)
+    assert {entry for entry in entries if "._" not in entry} - public() == {
+        "keras_sam.schedules.schedule.Time"
+    }
+    assert public() <= set(entries)
+
+
+@pytest.mark.parametrize("kind", ["ascents", "descents", "schedules"])
+def test_every_variant_is_described(kind):
+    """With its rule, when to take it and its cost. Base classes are named."""
+    page = (DOCS / "variants.md").read_text(encoding="utf-8")
+    found = re.findall(rf"^### `{kind}\.(\w+)`$(.*?)(?=^#|\Z)", page, re.M | re.S)
+    module = getattr(keras_sam, kind)
+    assert sorted(name for name, _ in found) == sorted(set(names(module)) - BASES)
+    for name, text in found:
+        assert re.match(r"\n\n```text\n.*```\n\n\*\*When:", text, re.S), name
+        assert "\n**Cost:** " in text, name
+    assert all(f"`{kind}.{base}`" in page for base in BASES & set(names(module)))
+
+
+def test_every_page_is_in_the_navigation():
+    """Those of the nav that are no files of docs/ come from `docs/hooks.py`."""
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    nav = set(re.findall(r"^ +- (?:[^:\n]+: )?([\w/]+\.md)$", text, re.M))
+    others = re.findall(r'": "(\w+\.md)"', (DOCS / "hooks.py").read_text())
+    assert len(others) > 1
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    assert nav == pages | set(others)
+
+
+def test_tables_of_other_files_are_there():
+    place = importlib.util.spec_from_file_location("tables", DOCS / "tables.py")
+    tables = importlib.util.module_from_spec(place)
+    place.loader.exec_module(tables)
+    page = (DOCS / "results.md").read_text(encoding="utf-8")
+    shown = tables.on_page_markdown(page)
+    assert page.count("<!-- table") > 2 and "<!-- table" not in shown
+    assert "seed=" not in shown
+    with pytest.raises(ValueError, match="not there"):
+        tables.on_page_markdown('<!-- table of README.md after "no such words" -->')
