@@ -1,7 +1,7 @@
-"""Docstrings as Keras writes them, for mkdocstrings: "Example:" and "Reference:".
+"""Docstrings as Keras writes them, for mkdocstrings: what its parser does not know.
 
-Its parser knows the other sections. An example is one of `doctest`, whose prompts a reader
-does not want to copy; a reference is an indented list.
+An example is one of `doctest`, whose prompts a reader does not want to copy. A reference is
+an indented list, and what is returned is a text. Names of this package become links.
 """
 
 import re
@@ -9,12 +9,12 @@ import re
 import griffe
 
 EXAMPLE = r"^Example:(.*(?:\n.+)*)\n\n(>>> .*\n(?:.+\n)*)"
-REFERENCE = r"^Reference:\n((?:    .*\n)+)"
+SECTION = r"^(Returns|Reference):\n((?:    .*\n|\n(?=    ))+)"
 NAME = r"(?<!\[)`(keras_sam(?:\.\w+)+)`"
 
 
 class Sections(griffe.Extension):
-    """Makes Markdown of what the parser does not know."""
+    """Makes Markdown of such sections."""
 
     def on_object(self, *, obj, **kwargs):
         if obj.docstring:
@@ -23,7 +23,7 @@ class Sections(griffe.Extension):
 
 def as_markdown(text):
     text = re.sub(EXAMPLE, _example, text + "\n", flags=re.M)
-    text = re.sub(REFERENCE, _reference, text, flags=re.M)
+    text = re.sub(SECTION, _section, text, flags=re.M)
     return re.sub(NAME, r"[`\1`][\1]", text).rstrip()
 
 
@@ -37,5 +37,6 @@ def _line(line):
     return line[4:] if line.startswith((">>>", "...")) else f"# {line}"
 
 
-def _reference(match):
-    return "**Reference**\n\n" + re.sub("^    ", "", match[1], flags=re.M)
+def _section(match):
+    title, text = match.groups()
+    return f"**{title}**\n\n" + re.sub("^    ", "", text, flags=re.M)
