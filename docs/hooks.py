@@ -24,7 +24,7 @@ PICTURES = [
     p.relative_to(ROOT).as_posix() for f in FOLDERS for p in (ROOT / f).rglob("*.png")
 ]
 # Code that looks like a link is none.
-LINK = r"```.*?```|`[^`\n]*`(?!\])|(!?)\[([^]]*)\]\((?!https?:|#)([^)\s]+)\)"
+LINK = r"```.*?```|`[^`\n]*`|(!?)\[([^]]*)\]\((?!https?:|#)([^)\s]+)\)"
 
 
 def on_config(config):

@@ -3,6 +3,8 @@
 import ast
 import importlib.util
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -67,13 +69,59 @@ def test_every_page_is_in_the_navigation():
     assert nav == pages | set(others)
 
 
+def loaded(name):
+    place = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    return module
+
+
 def test_tables_of_other_files_are_there():
-    place = importlib.util.spec_from_file_location("tables", DOCS / "tables.py")
-    tables = importlib.util.module_from_spec(place)
-    place.loader.exec_module(tables)
+    tables = loaded("tables")
     page = (DOCS / "results.md").read_text(encoding="utf-8")
     shown = tables.on_page_markdown(page)
     assert page.count("<!-- table") > 2 and "<!-- table" not in shown
     assert "seed=" not in shown
     with pytest.raises(ValueError, match="not there"):
         tables.on_page_markdown('<!-- table of README.md after "no such words" -->')
+
+
+WRITTEN = """[a](other.md#b), [`c`](../benchmarks/README.md#d),
+![e](../examples/quickstart.png),
+[f](../setup.py), [g](https://example.org), [h](#i), `x[0](j)`
+```python
+y[0](k)
+```
+"""
+SHOWN = """[a](other.md#b), [`c`](benchmarks.md#d),
+![e](pictures/examples/quickstart.png),
+{setup}, [g](https://example.org), [h](#i), `x[0](j)`
+```python
+y[0](k)
+```
+"""
+
+
+@pytest.mark.parametrize(
+    "address, setup",
+    [
+        ("", "f (`setup.py`)"),
+        ("https://u.org/k", "[f](https://u.org/k/blob/main/setup.py)"),
+    ],
+)
+def test_links_to_files_outside_of_docs(address, setup, monkeypatch):
+    """Without mkdocs, which the tests do not have."""
+    for name in ("mkdocs", "mkdocs.structure"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    files = types.SimpleNamespace(File=None)
+    monkeypatch.setitem(sys.modules, "mkdocs.structure.files", files)
+    hooks = loaded("hooks")
+    monkeypatch.setattr(hooks, "ADDRESS", address)
+    page = types.SimpleNamespace(file=types.SimpleNamespace(src_uri="page.md"))
+    assert hooks.on_page_markdown(WRITTEN, page) == SHOWN.format(setup=setup)
+    page.file.src_uri = "benchmarks.md"  # Which is benchmarks/README.md.
+    link = hooks.on_page_markdown("[a](../docs/choosing.md#b)", page)
+    assert link == "[a](choosing.md#b)"
+    picture = "![c](cost_of_generalization.png)"
+    shown = hooks.on_page_markdown(picture, page)
+    assert shown == "![c](pictures/benchmarks/cost_of_generalization.png)"
