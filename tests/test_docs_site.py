@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import inspect
 import re
 import sys
 import types
@@ -88,16 +89,16 @@ def test_tables_of_other_files_are_there():
 
 WRITTEN = """[a](other.md#b), [`c`](../benchmarks/README.md#d),
 ![e](../examples/quickstart.png),
-[f](../setup.py), [g](https://example.org), [h](#i), `x[0](j)`
+[f](../setup.py), [g](https://example.org), [h](#i), `x[0](../j)`
 ```python
-y[0](k)
+y[0](../k)
 ```
 """
 SHOWN = """[a](other.md#b), [`c`](benchmarks.md#d),
 ![e](pictures/examples/quickstart.png),
-{setup}, [g](https://example.org), [h](#i), `x[0](j)`
+{setup}, [g](https://example.org), [h](#i), `x[0](../j)`
 ```python
-y[0](k)
+y[0](../k)
 ```
 """
 
@@ -125,3 +126,19 @@ def test_links_to_files_outside_of_docs(address, setup, monkeypatch):
     picture = "![c](cost_of_generalization.png)"
     shown = hooks.on_page_markdown(picture, page)
     assert shown == "![c](pictures/benchmarks/cost_of_generalization.png)"
+
+
+def test_docstrings_become_markdown(monkeypatch):
+    """Without griffe. All of them have what the parser does not know in this form."""
+    stub = types.SimpleNamespace(Extension=object)
+    monkeypatch.setitem(sys.modules, "griffe", stub)
+    as_markdown = loaded("docstrings").as_markdown
+    monitor = as_markdown(inspect.getdoc(keras_sam.callbacks.SharpnessMonitor))
+    assert "`][keras_sam.analysis.sharpness]" in monitor
+    assert ">>>" not in monitor and "# ['average_rise', 'loss'" in monitor
+    modules = [getattr(keras_sam, name) for name in MODULES]
+    for each in [getattr(module, name) for module in modules for name in names(module)]:
+        text = inspect.getdoc(each) or ""
+        shown = as_markdown(text)
+        assert not re.search(r">>>|^(Example|Reference|Returns):", shown, re.M), each
+        assert shown.count("```python") == len(re.findall("^Example:", text, re.M)), each
