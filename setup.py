@@ -34,6 +34,13 @@ EXAMPLES = [
     "tensorboard>=2.18",
     "tensorflow-datasets>=4.9",
 ]
+# The site of docs/. Ruff breaks the lines of its signatures.
+DOCS = [
+    "mkdocs==1.6.1",
+    "mkdocs-material==9.8.2",
+    "mkdocstrings[python]==1.0.8",
+    "ruff>=0.6",
+]
 
 
 def readme():
@@ -86,6 +93,7 @@ setup(
         "tpu": ["jax[tpu]==0.10.2"],
         "analysis": ANALYSIS,
         "examples": EXAMPLES,
+        "docs": DOCS,
         # One version of PyTorch, so that CI installs a build without CUDA.
         "test": [*TENSORFLOW, *JAX, "torch==2.13.0", *EXAMPLES, *TOOLS, *PEERS],
     },

@@ -40,8 +40,9 @@ def test_docstrings(documented, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_pages(page):
+def test_pages(page, tmp_path, monkeypatch):
     """The blocks of a page, one after the other, as someone who follows it runs them."""
+    monkeypatch.chdir(tmp_path)
     text = page.read_text(encoding="utf-8")
     names = {}
     for block in re.findall(r"```python\n(.*?)```", text, re.S):
