@@ -26,6 +26,8 @@ PEERS = [
 ]
 # Eigenvalues and pictures of `keras_sam.analysis`.
 ANALYSIS = ["matplotlib>=3.8", "scipy>=1.11"]
+# The search of `keras_sam.tuning`, and its picture.
+TUNING = ["matplotlib>=3.8", "optuna>=4.0"]
 EXAMPLES = [
     "absl-py>=2.0",
     "importlib_resources>=6.0",  # TensorFlow Datasets imports it, but does not ask for it.
@@ -92,9 +94,10 @@ setup(
         # The TPU compiler of the tests, with the version of libtpu that goes with it.
         "tpu": ["jax[tpu]==0.10.2"],
         "analysis": ANALYSIS,
+        "tuning": TUNING,
         "examples": EXAMPLES,
         "docs": DOCS,
         # One version of PyTorch, so that CI installs a build without CUDA.
-        "test": [*TENSORFLOW, *JAX, "torch==2.13.0", *EXAMPLES, *TOOLS, *PEERS],
+        "test": [*TENSORFLOW, *JAX, "torch==2.13.0", *EXAMPLES, *TUNING, *TOOLS, *PEERS],
     },
 )

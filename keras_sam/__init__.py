@@ -1,7 +1,16 @@
 """Sharpness-aware minimization (SAM) for Keras 3."""
 
 # The backend comes first: it says what is missing.
-from keras_sam import _backend, analysis, ascents, callbacks, descents, methods, schedules  # noqa: F401
+from keras_sam import (  # noqa: F401
+    _backend,
+    analysis,
+    ascents,
+    callbacks,
+    descents,
+    methods,
+    schedules,
+    tuning,
+)
 from keras_sam._step.ascent_pass import in_ascent_pass
 from keras_sam._step.predictions import predictions
 from keras_sam.loops import value_and_grad
@@ -22,6 +31,7 @@ __all__ = [
     "methods",
     "predictions",
     "schedules",
+    "tuning",
     "value_and_grad",
 ]
 

@@ -21,6 +21,7 @@ from keras_sam._backend.curvature import (
     reading,
 )
 from keras_sam._backend.draws import Randomness
+from keras_sam._backend.generators import seeding
 from keras_sam._backend.groups import fold, head
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "replica_index",
     "replicas",
     "scaled",
+    "seeding",
     "shards",
     "sum_of_squares",
     "train_step",

@@ -9,8 +9,8 @@ from keras import ops
 from keras_sam.analysis._checks import check_finite
 from keras_sam.analysis._flat import flat, unflat
 from keras_sam.analysis._loss import Loss
-from keras_sam.analysis._plots import pyplot
 from keras_sam.ascents.selection import Variables
+from keras_sam.pictures import pyplot
 from keras_sam.validation import count, number
 
 

@@ -5,7 +5,6 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_sam.analysis._plots import pyplot
 from keras_sam.analysis.density import hessian_density
 from keras_sam.analysis.eigenvalues import hessian_eigenvalues
 from keras_sam.analysis.landscape import loss_landscape
@@ -13,6 +12,7 @@ from keras_sam.analysis.pac_bayes import pac_bayes_sigma
 from keras_sam.analysis.sharpness import sharpness
 from keras_sam.analysis.trace import hessian_trace
 from keras_sam.ascents.selection import Variables
+from keras_sam.pictures import pyplot
 
 
 @dataclasses.dataclass(frozen=True)

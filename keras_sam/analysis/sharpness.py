@@ -10,11 +10,11 @@ from keras_sam.analysis._ascent import ascent_of, scales_of, up
 from keras_sam.analysis._checks import check_finite
 from keras_sam.analysis._flat import flat, unflat
 from keras_sam.analysis._loss import Loss
-from keras_sam.analysis._plots import pyplot
 from keras_sam.analysis._progress import progress
 from keras_sam.analysis._statistics import standard_error
 from keras_sam.ascents import Metric
 from keras_sam.ascents.selection import Variables
+from keras_sam.pictures import pyplot
 from keras_sam.validation import count, number
 
 

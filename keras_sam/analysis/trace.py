@@ -6,10 +6,10 @@ import keras
 import numpy as np
 
 from keras_sam.analysis._loss import Loss
-from keras_sam.analysis._plots import pyplot
 from keras_sam.analysis._products import products
 from keras_sam.analysis._statistics import standard_error
 from keras_sam.ascents.selection import Variables
+from keras_sam.pictures import pyplot
 from keras_sam.validation import count, number
 
 

@@ -8,6 +8,7 @@ from keras_sam._backend.tensorflow.curvature import (
     product_of,
 )
 from keras_sam._backend.tensorflow.fit import Fit
+from keras_sam._backend.tensorflow.generators import seeding
 from keras_sam._backend.tensorflow.groups import check_rows, fold, head
 from keras_sam._backend.tensorflow.memory import (
     assign_to_replicas,
@@ -54,5 +55,6 @@ __all__ = [
     "replica_index",
     "replicas",
     "scaled",
+    "seeding",
     "sum_of_squares",
 ]

@@ -9,6 +9,7 @@ from keras_sam._backend.torch.curvature import (
 )
 from keras_sam._backend.torch.draws import Randomness
 from keras_sam._backend.torch.fit import Fit
+from keras_sam._backend.torch.generators import seeding
 from keras_sam._backend.torch.passes import (
     apply,
     check_reach,
@@ -35,5 +36,6 @@ __all__ = [
     "reading",
     "records",
     "scaled",
+    "seeding",
     "sum_of_squares",
 ]
