@@ -15,7 +15,7 @@ from keras_sam import norms
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-MODULES = ["analysis", "ascents", "callbacks", "descents", "methods", "schedules"]
+MODULES = ["analysis", "ascents", "callbacks", "descents", "methods", "schedules", "tuning"]
 BASES = {"Ascent", "Metric", "Descent", "Schedule"}
 
 

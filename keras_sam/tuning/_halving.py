@@ -20,7 +20,7 @@ def rungs(epochs, factor, first=None):
         first: Integer, the first rung. Defaults to `None`, for the part of all of which
             two more rungs make the whole.
     """
-    found = [first or math.ceil(epochs / factor**2)]
+    found = [min(first or math.ceil(epochs / factor**2), epochs)]
     while found[-1] < epochs:
         found.append(min(found[-1] * factor, epochs))
     return found
