@@ -11,8 +11,15 @@ from pathlib import Path
 
 from mkdocs.structure.files import File
 
+
+def public_address(metadata):
+    """That of `project.urls`; empty as long as the line is a comment."""
+    found = re.search('^Repository = "(.+)"$', metadata, re.M)
+    return found[1] if found else ""
+
+
 ROOT = Path(__file__).parents[1]
-ADDRESS = re.search('^PUBLIC_ADDRESS = "(.*)"', (ROOT / "setup.py").read_text(), re.M)[1]
+ADDRESS = public_address((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PAGES = {
     "CHANGELOG.md": "changelog.md",
     "benchmarks/README.md": "benchmarks.md",

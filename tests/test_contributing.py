@@ -17,13 +17,10 @@ def test_files_that_are_named_exist():
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_the_workflow_runs_the_commands_of_readme_and_of_the_site():
-    runs = set(re.findall(r"- run: (.*\.venv.*)", read(".github/workflows/tests.yml")))
-    lines = set(read("README.md").splitlines())
-    (site,) = re.findall(
-        r"^python3 .*mkdocs build --strict$", read("CONTRIBUTING.md"), re.M
-    )
-    assert site in runs and runs - {site} <= lines
+def test_the_workflow_runs_the_commands_that_are_told():
+    runs = set(re.findall("- run: (.*venv.*)", read(".github/workflows/tests.yml")))
+    lines = {*read("README.md").splitlines(), *read("CONTRIBUTING.md").splitlines()}
+    assert runs <= lines
     assert {line for line in lines if line.startswith("python3 ")} <= runs
     for backend in ("jax", "torch"):  # The matrix has these.
         assert f"KERAS_BACKEND={backend} .venv/bin/python -m pytest" in lines

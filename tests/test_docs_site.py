@@ -67,7 +67,7 @@ def test_every_page_is_in_the_navigation():
     others = re.findall(r'": "(\w+\.md)"', (DOCS / "hooks.py").read_text())
     assert len(others) > 1
     pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
-    assert nav == pages | set(others)
+    assert nav == pages - {"pypi.md"} | set(others)
 
 
 def loaded(name):
@@ -103,6 +103,29 @@ y[0](../k)
 """
 
 
+@pytest.fixture
+def hooks(monkeypatch):
+    """Without mkdocs, which the tests do not have."""
+    for name in ("mkdocs", "mkdocs.structure"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    files = types.SimpleNamespace(File=None)
+    monkeypatch.setitem(sys.modules, "mkdocs.structure.files", files)
+    return loaded("hooks")
+
+
+def test_the_public_address_has_one_place(hooks):
+    """Its lines are in `pyproject.toml`, marked as comments until there is one."""
+    metadata = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert len(re.findall("^(?:# )?Repository = ", metadata, re.M)) == 1
+    public = re.sub(r"^# (\[project.urls\]|Repository)", r"\1", metadata, flags=re.M)
+    urls = re.search(r"^\[project.urls\]\n((?:\w.*\n)+)", public, re.M)[1]
+    addresses = re.findall('"(.*)"', urls)
+    assert hooks.public_address(public) == addresses[0]
+    assert all(address.startswith(addresses[0]) for address in addresses)
+    hidden = re.sub("^Repository", "# Repository", public, flags=re.M)
+    assert hooks.public_address(hidden) == ""
+
+
 @pytest.mark.parametrize(
     "address, setup",
     [
@@ -110,13 +133,7 @@ y[0](../k)
         ("https://u.org/k", "[f](https://u.org/k/blob/main/setup.py)"),
     ],
 )
-def test_links_to_files_outside_of_docs(address, setup, monkeypatch):
-    """Without mkdocs, which the tests do not have."""
-    for name in ("mkdocs", "mkdocs.structure"):
-        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    files = types.SimpleNamespace(File=None)
-    monkeypatch.setitem(sys.modules, "mkdocs.structure.files", files)
-    hooks = loaded("hooks")
+def test_links_to_files_outside_of_docs(address, setup, hooks, monkeypatch):
     monkeypatch.setattr(hooks, "ADDRESS", address)
     page = types.SimpleNamespace(file=types.SimpleNamespace(src_uri="page.md"))
     assert hooks.on_page_markdown(WRITTEN, page) == SHOWN.format(setup=setup)
