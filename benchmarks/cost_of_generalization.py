@@ -22,7 +22,8 @@ from pathlib import Path
 import keras
 import numpy as np
 from absl import app, flags
-from cost_of_generalization_report import print_table, save_picture
+from cost_of_generalization_picture import save_picture
+from cost_of_generalization_report import print_table, summarize
 from digits import BATCH_SIZE, EpochTimes, build_network, load_data
 
 import keras_sam
@@ -182,7 +183,7 @@ def main(argv):
     tables = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     for results in tables:
         print_table(results)
-    save_picture(tables, FLAGS.picture)
+    save_picture(tables[0], summarize(tables[0]), FLAGS.picture)
 
 
 if __name__ == "__main__":

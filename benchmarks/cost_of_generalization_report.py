@@ -1,4 +1,4 @@
-"""The table and the picture of `cost_of_generalization.py`, made from its JSON files."""
+"""The tables of `cost_of_generalization.py`, made from its JSON files."""
 
 from typing import NamedTuple
 
@@ -55,41 +55,3 @@ def print_table(results):
             f"| {row.accuracy:.1f} +- {row.half_interval:.1f} "
             f"| {share} | {row.cost:.2f} |"
         )
-
-
-def save_picture(tables, path):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(
-        1,
-        len(tables),
-        figsize=(5 * len(tables) + 2, 5),
-        layout="constrained",
-        squeeze=False,
-    )
-    colors, markers = plt.get_cmap("tab20").colors, "osDv^<>PXp*hd"
-    for axes, results in zip(panels[0], tables):
-        for i, (method, row) in enumerate(summarize(results).items()):
-            axes.errorbar(
-                row.cost,
-                row.accuracy,
-                row.half_interval,
-                fmt=markers[i],
-                color=colors[i],
-                capsize=3,
-                label=method,
-            )
-        axes.axvline(1.15, color="gray", linestyle=":")
-        axes.set(
-            xlabel="time of training / plain training",
-            ylabel="test accuracy (%), 95 % interval",
-            title=f"{results['task']}: {results['examples']} digits",
-        )
-        axes.margins(0.15)
-        axes.grid(alpha=0.3)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside right center")
-    figure.savefig(path, dpi=110)
-    print(f"Picture saved to {path}")
