@@ -1,4 +1,4 @@
-"""What other implementations get wrong, one test each (see README, "What is different").
+"""What other implementations get wrong, one test each (see docs/how_it_works.md).
 
 The defects of Keras 2's class and of `train_step` recipes, of PyTorch optimizers and of JAX
 libraries that concern this package's step. Equality at rho = 0 is in `test_like_plain`.
