@@ -54,8 +54,16 @@ def test_pages(page, tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_lead_to_files(page):
     text = page.read_text(encoding="utf-8")
-    for path in re.findall(RELATIVE, text):
-        assert (page.parent / path.partition("#")[0]).exists(), path
+    for link in re.findall(RELATIVE, text):
+        path, _, anchor = link.partition("#")
+        assert (page.parent / path).exists(), link
+        assert not anchor or anchor in anchors(page.parent / path), link
+
+
+def anchors(page):
+    """Those of the headings, as a page of Markdown is shown."""
+    headings = re.findall("^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return [re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings]
 
 
 def test_what_a_package_index_shows_has_no_link_to_a_file():
