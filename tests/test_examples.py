@@ -82,6 +82,13 @@ def test_step_time():
 
 
 @pytest.mark.slow
+def test_import_time():
+    result = run("benchmarks/import_time.py", "--rounds=1", f"--backends={BACKEND}")
+    assert result.returncode == 0, result.stderr
+    assert f"| {BACKEND} |" in result.stdout
+
+
+@pytest.mark.slow
 @only_on("tensorflow", "It counts the nodes of TensorFlow's graph.")
 def test_groups():
     result = run("benchmarks/groups.py", *SMALL, "--m=4")
