@@ -6,6 +6,7 @@ from keras import layers
 
 from keras_sam.analysis._flat import flat, unflat
 from keras_sam.analysis._loss import Loss
+from tests.helpers import array
 
 
 def hessian(model, x, y, sample_weight=None, **settings):
@@ -31,3 +32,12 @@ def mlp(loss="mse"):
     model = keras.Model(inputs, outputs)
     model.compile(keras.optimizers.SGD(0.1), loss)
     return model
+
+
+def quadratic():
+    """L(w) = mean (x w - y)^2, and its gradient and Hessian at the weights."""
+    x, y, _ = data()
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2, use_bias=False)])
+    model.compile("sgd", "mse")
+    w = array(model.weights[0])
+    return model, x, y, w

@@ -1,28 +1,15 @@
-"""Sharpness and landscapes, by closed forms and by the ascents of training."""
+"""Sharpness, by closed forms and by the ascents of training."""
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
 
 from keras_sam import analysis, ascents
-from keras_sam.analysis._flat import flat
 from tests import dense
-from tests.helpers import array
 
 
 @pytest.fixture(autouse=True)
 def _double(float64):
     """Errors are then of the method, and not of rounding."""
-
-
-def quadratic():
-    """L(w) = mean (x w - y)^2, and its gradient and Hessian at the weights."""
-    x, y, _ = dense.data()
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(2, use_bias=False)])
-    model.compile("sgd", "mse")
-    w = array(model.weights[0])
-    return model, x, y, w
 
 
 def loss(w, x, y):
@@ -35,7 +22,7 @@ def gradient(w, x, y):
 
 @pytest.mark.parametrize("p", [1, 2, float("inf")])
 def test_one_step_in_a_ball(p):
-    model, x, y, w = quadratic()
+    model, x, y, w = dense.quadratic()
     g = gradient(w, x, y)
     eps = {
         1: 0.1 * np.sign(g) * (np.abs(g) == np.abs(g).max()),
@@ -50,7 +37,7 @@ def test_one_step_in_a_ball(p):
 
 def test_groups():
     """Each m examples have their own perturbation, and the last few count as they are."""
-    model, x, y, w = quadratic()
+    model, x, y, w = dense.quadratic()
     rises, sizes = [], []
     for i in range(0, 21, 8):
         part = x[i : i + 8], y[i : i + 8]
@@ -62,7 +49,7 @@ def test_groups():
 
 
 def test_several_steps_climb_higher():
-    model, x, y, w = quadratic()
+    model, x, y, w = dense.quadratic()
     eps = 0 * w
     for _ in range(3):
         g = gradient(w + eps, x, y)
@@ -80,7 +67,7 @@ def test_a_metric_is_that_of_training(make):
     """As the first step of training shows it, where the ascent begins to remember."""
     import keras_sam
 
-    model, x, y, _ = quadratic()
+    model, x, y, _ = dense.quadratic()
     metric = make()
     found = analysis.sharpness(model, x, y, rho=0.3, metric=metric)
     trained = keras_sam.SAMModel.from_model(model, rho=0.3, ascent=make())
@@ -92,7 +79,7 @@ def test_a_metric_is_that_of_training(make):
 @pytest.mark.parametrize("p", [2, float("inf")])
 def test_several_steps_in_a_metric(p):
     """By hand: each step is ASAM's, with T of w, and goes back to ||eps / T||_p <= rho."""
-    model, x, y, w = quadratic()
+    model, x, y, w = dense.quadratic()
     w = np.linspace(-1, 1.1, w.size).reshape(w.shape)
     model.set_weights([w])
     # Inputs are correlated, and the loss is near its least, so that gradients turn around.
@@ -118,7 +105,7 @@ def test_a_weight_whose_unit_is_zero_stays():
         def scale(self, weights, memory):
             return [0.0 for _ in weights]
 
-    model, x, y, _ = quadratic()
+    model, x, y, _ = dense.quadratic()
     found = analysis.sharpness(model, x, y, rho=0.5, steps=2, metric=Nothing())
     assert (found.worst, found.random) == (0, 0)
 
@@ -126,7 +113,7 @@ def test_a_weight_whose_unit_is_zero_stays():
 @pytest.mark.parametrize("m", [None, 8])
 def test_the_error_over_batches(m):
     """Of batches of 8, the last with fewer."""
-    model, x, y, w = quadratic()
+    model, x, y, w = dense.quadratic()
     parts = [slice(i, i + 8) for i in range(0, len(x), 8)]
     rises, whole = [], gradient(w, x, y)
     for part in parts:
@@ -144,7 +131,7 @@ def test_the_error_over_batches(m):
 def test_the_error_is_drawn():
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
-    model, x, y, _ = quadratic()
+    model, x, y, _ = dense.quadratic()
     for batch_size in (8, 21):
         found = analysis.sharpness(model, x, y, rho=0.1, batch_size=batch_size)
         axes = found.plot()
@@ -157,7 +144,7 @@ def test_the_error_is_drawn():
 
 def test_random_perturbations_have_the_mean_of_the_trace():
     """E[z' H z] rho^2 / (2 n) = rho^2 trace(H) / (2 n) for z of variance 1."""
-    model, x, y, w = quadratic()
+    model, x, y, w = dense.quadratic()
     trace = 2 * np.trace(x.T @ x) / len(x) * 2 / 2
     expected = 0.25 * trace / (2 * w.size)
     found = analysis.sharpness(model, x, y, rho=0.5, draws=400)
@@ -168,7 +155,7 @@ def test_random_perturbations_have_the_mean_of_the_trace():
 
 @pytest.mark.parametrize("measure", [analysis.sharpness, analysis.pac_bayes_sigma])
 def test_a_progress_bar(measure, capsys):
-    model, x, y, _ = quadratic()
+    model, x, y, _ = dense.quadratic()
     measure(model, x, y, draws=2, verbose=0)
     assert not capsys.readouterr().out
     measure(model, x, y, draws=2)
@@ -179,46 +166,9 @@ def test_a_progress_bar(measure, capsys):
 
 
 def test_a_radius_of_zero():
-    model, x, y, _ = quadratic()
+    model, x, y, _ = dense.quadratic()
     found = analysis.sharpness(model, x, y, rho=0)
     assert found.worst == found.average == found.random == 0
-
-
-@pytest.mark.parametrize("directions", [1, 2])
-def test_a_landscape_by_hand(directions):
-    """Its middle is the model, and each filter of a direction is as long as its own."""
-    model, x, y, w = quadratic()
-    found = analysis.loss_landscape(
-        model, x, y, directions=directions, points=5, extent=0.5, seed=4
-    )
-    rng = np.random.default_rng(4)
-    axes = [rng.normal(size=w.shape) for _ in range(directions)]
-    axes = [a * np.linalg.norm(w, axis=0) / np.linalg.norm(a, axis=0) for a in axes]
-    for index in np.ndindex(found.losses.shape):
-        there = w + sum(found.steps[i] * axis for i, axis in zip(index, axes))
-        assert abs(found.losses[index] - loss(there, x, y)) < 1e-12
-    assert abs(found.losses[(2,) * directions] - loss(w, x, y)) < 1e-12
-
-
-def test_a_landscape_leaves_weights_without_filters():
-    x, y, _ = dense.data()
-    model = dense.mlp()
-    found = analysis.loss_landscape(
-        model, x, y, directions=1, points=3, variables=layers.BatchNormalization
-    )
-    assert np.ptp(found.losses) == 0
-
-
-def test_filters_of_a_convolution():
-    from keras_sam.analysis.landscape import _direction
-
-    kernel = keras.ops.convert_to_tensor(np.random.default_rng(0).normal(size=(3, 3, 2, 4)))
-    (found,) = _direction([kernel], np.random.default_rng(1))
-    lengths = [
-        np.linalg.norm(np.reshape(a, (-1, 4)), axis=0) for a in (found, array(kernel))
-    ]
-    np.testing.assert_allclose(*lengths)
-    assert flat([kernel]).shape == (72,)
 
 
 @pytest.mark.parametrize(
@@ -233,26 +183,12 @@ def test_filters_of_a_convolution():
     ],
 )
 def test_bad_values(settings, message):
-    model, x, y, _ = quadratic()
+    model, x, y, _ = dense.quadratic()
     with pytest.raises(ValueError, match=f"{message}.*Received: "):
         analysis.sharpness(model, x, y, **settings)
 
 
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"directions": 3}, "`directions` must be 1 or 2"),
-        ({"points": 4}, "`points` must be odd"),
-        ({"extent": -1}, "`extent` must be"),
-    ],
-)
-def test_bad_landscapes(settings, message):
-    model, x, y, _ = quadratic()
-    with pytest.raises(ValueError, match=f"{message}.*Received: "):
-        analysis.loss_landscape(model, x, y, **settings)
-
-
 def test_a_loss_that_is_not_finite():
-    model, x, y, _ = quadratic()
+    model, x, y, _ = dense.quadratic()
     with pytest.raises(ValueError, match=r"must be finite.*Received: a loss of (nan|inf)"):
         analysis.sharpness(model, x * np.nan, y)

@@ -18,6 +18,7 @@ NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 PARTS = [keras_sam.ascents, keras_sam.descents, keras_sam.schedules, keras_sam.callbacks]
 DOCUMENTED = [keras_sam.SAMModel, keras_sam.SharpnessAware, keras_sam.in_ascent_pass]
 DOCUMENTED += [keras_sam.value_and_grad, keras_sam.predictions, keras_sam.methods.Method]
+DOCUMENTED += [keras_sam.tuning.search]
 DOCUMENTED += [getattr(module, name) for module in PARTS for name in module.__all__]
 # Of the measures the functions: their results come from them.
 DOCUMENTED += [
