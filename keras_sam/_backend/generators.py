@@ -10,17 +10,19 @@ import random
 import keras
 import numpy as np
 from keras.src.backend.common import global_state
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+
+# Where `keras.random` finds its seeds if given none. Keras 3.10 has no name for the string.
+GLOBAL = "global_seed_generator"
 
 
 @contextlib.contextmanager
 def seeding():
     """Those of Python, NumPy and Keras. Within it, a function that seeds them."""
     python, numpy = random.getstate(), np.random.get_state()
-    before = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    before = global_state.get_global_attribute(GLOBAL)
     # One for all the time: a compiled step may have taken hold of its variable.
-    own = keras.random.SeedGenerator(0, name="global_seed_generator")
-    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, own)
+    own = keras.random.SeedGenerator(0, name=GLOBAL)
+    global_state.set_global_attribute(GLOBAL, own)
 
     def seed(number):
         random.seed(number)
@@ -32,4 +34,4 @@ def seeding():
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
-        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, before)
+        global_state.set_global_attribute(GLOBAL, before)
