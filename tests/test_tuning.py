@@ -12,7 +12,7 @@ import pytest
 import keras_sam
 from keras_sam.schedules import Between
 from keras_sam.tuning import RHOS, Search, Trial, _halving, search
-from keras_sam.tuning._trial import Running
+from keras_sam.tuning._trial import Running, seed_of
 from tests.helpers import BACKEND, array, assert_identical, state
 from tests.models import rows, small
 
@@ -130,8 +130,11 @@ def test_a_stop_does_not_change_the_order_of_examples():
         assert a.scores == b.scores[: a.epochs] and a.setting == b.setting
     assert sorted(t.epochs for t in halved.trials) == [1, 1, 4]
     assert halved.cost == 6 / 12
-    # By the order they would be the same, as they are with one batch that has all.
-    assert len(set(np.diff(whole.best.scores))) == 3
+
+
+def test_each_epoch_has_random_numbers_of_its_own():
+    seeds = [seed_of(seed, epoch) for seed in (0, 1, 2**31 - 1) for epoch in range(9)]
+    assert len(set(seeds)) == 27 and all(0 <= seed < 2**31 for seed in seeds)
 
 
 def draws():
@@ -253,7 +256,9 @@ def test_the_table_and_the_picture():
     assert list(last.get_ydata()) == [1, 0.25, 4]
     assert list(finished.get_xdata()) == [0, 0.1]  # The others are hollow.
     assert [t.get_text() for t in axes.get_xticklabels()] == ["0", "0.1", "0.2"]
-    matplotlib.pyplot.close(axes.figure)
+    assert axes.get_ylabel() == "val_loss (hollow: stopped early)"
+    assert found(of.trials[0], of.trials[1]).plot().get_ylabel() == "val_loss"
+    matplotlib.pyplot.close("all")
 
 
 def test_what_is_printed(capfd, caplog):

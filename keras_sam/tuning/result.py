@@ -114,7 +114,9 @@ class Search:
             x, y = ([t.setting["rho"] for t in full], [t.score for t in full])
             axes.plot(x, y, "o", color=line.get_color())
         _scale(axes, sorted({t.setting["rho"] for t in self.trials}))
-        axes.set(xlabel="rho", ylabel=self.monitor)
+        early = any(trial.epochs < self.epochs for trial in self.trials)
+        said = f"{self.monitor} (hollow: stopped early)" if early else self.monitor
+        axes.set(xlabel="rho", ylabel=said)
         axes.legend()
         return axes
 
