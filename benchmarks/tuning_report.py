@@ -15,11 +15,13 @@ import json
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from tuning_tasks import TASKS  # It makes `results` known.
+
+# isort: split
+from results import mean_and_interval
 
 from keras_sam.tuning import _halving
 
-TASKS = ("digits", "digits_noisy", "fashion", "fashion_noisy")
 EPOCHS, FACTOR, FIRST = 27, 3, 3
 
 # Of the means over the first epochs of one run.
@@ -44,41 +46,31 @@ def grids(found, ms):
 
 
 def full(grid):
-    """The setting with the best last validation accuracy, and epochs in parts of all."""
+    """The setting with the best last validation accuracy."""
     scores = {key: run["logs"]["val_accuracy"][-1] for key, run in grid.items()}
-    return _halving.ranked(scores, "max")[0], 1.0
+    return _halving.ranked(scores, "max")[0]
 
 
-def short(grid, factor=FACTOR):
-    """The setting that successive halving picks, and its epochs in parts of all."""
-    rungs = _halving.rungs(EPOCHS, factor)
-    trained = []
+def short(grid):
+    """The setting that successive halving picks."""
+    rungs = _halving.rungs(EPOCHS, FACTOR)
 
     def train(key, epochs):
-        trained.append(key)
         return grid[key]["logs"]["val_accuracy"][epochs - 1]
 
-    *_, left = _halving.halve(list(grid), rungs, factor, "max", train)
-    total = _halving.total(len(grid), rungs, factor)
-    return left[0], total / (EPOCHS * len(grid))
+    *_, left = _halving.halve(list(grid), rungs, FACTOR, "max", train)
+    return left[0]
 
 
-def fixed(rho):
-    """Always the same one, without a search."""
-    return lambda grid: ((rho, None), 1 / len(grid))
+def cost(grid):
+    """The epochs of the short search, in parts of those of the full grid."""
+    total = _halving.total(len(grid), _halving.rungs(EPOCHS, FACTOR), FACTOR)
+    return total / (EPOCHS * len(grid))
 
 
 def errors(seeds, pick):
-    """The test error of what is picked, for each seed, and the cost."""
-    picked = [pick(grid) for grid in seeds]
-    found = [grid[key]["test_error"] for grid, (key, _) in zip(seeds, picked)]
-    return np.array(found), picked[0][1], [key for key, _ in picked]
-
-
-def interval(values):
-    """As text: the mean, and half of the 95 % interval."""
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return f"{np.mean(values):.2f} ± {half:.2f}"
+    """The test error of what is picked, for each seed."""
+    return np.array([grid[pick(grid)]["test_error"] for grid in seeds])
 
 
 def least(seeds):
@@ -97,12 +89,13 @@ def table_of_search(results):
     for task, found in results.items():
         for name, ms in (("rho", [None]), ("rho x m", [None, 8])):
             seeds = grids(found, ms)
-            whole, _, _ = errors(seeds, full)
-            halved, cost, _ = errors(seeds, short)
-            same, _, _ = errors(seeds, fixed(0.05))
-            cells = [task, name, len(seeds), interval(whole), interval(halved)]
-            cells += [interval(halved - whole), f"{cost:.2f}", f"{least(seeds):.2f}"]
-            lines.append(f"| {' | '.join(map(str, [*cells, interval(same - whole)]))} |")
+            whole, halved = errors(seeds, full), errors(seeds, short)
+            same = errors(seeds, lambda grid: (0.05, None))
+            of = [whole, halved, halved - whole, same - whole]
+            whole, halved, regret, of_same = map(mean_and_interval, of)
+            cells = [task, name, len(seeds), whole, halved, regret]
+            cells += [f"{cost(seeds[0]):.2f}", f"{least(seeds):.2f}", of_same]
+            lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
@@ -130,7 +123,7 @@ def regrets(seeds, signals, threshold):
     """Of the signal's pick against the full grid's, and the picks."""
     picks = [below(signal, threshold) for signal in signals]
     found = [grid[rho, None]["test_error"] for grid, rho in zip(seeds, picks)]
-    return np.array(found) - errors(seeds, full)[0], picks
+    return np.array(found) - errors(seeds, full), picks
 
 
 def table_of_signals(results):
@@ -150,17 +143,16 @@ def table_of_signals(results):
             threshold = tried[int(np.argmin(costs))]
             regret, picks = regrets(seeds[task], of[task], threshold)
             picked = ", ".join(f"{rho:g}" for rho in sorted(set(picks)))
-            lines.append(
-                f"| {name} | {task} | {threshold:.2g} | {picked} | {interval(regret)} |"
-            )
+            cells = [name, task, f"{threshold:.2g}", picked, mean_and_interval(regret)]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def load(folder=Path()):
-    files = {task: Path(folder) / f"tuning_{task}.json" for task in TASKS}
+def load(folder):
+    files = {task: folder / f"tuning_{task}.json" for task in TASKS}
     return {task: json.loads(f.read_text()) for task, f in files.items() if f.exists()}
 
 
 if __name__ == "__main__":
-    found = load()
+    found = load(Path())
     print(table_of_search(found), table_of_signals(found), sep="\n\n")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import digits
 import keras
-import numpy as np
 
-# The modules of reproduce/ import each other by their names.
-sys.path.append(str(Path(__file__).parents[1] / "examples/reproduce"))
+# The modules of examples/ import each other by their names.
+EXAMPLES = Path(__file__).parents[1] / "examples"
+sys.path += [str(EXAMPLES), str(EXAMPLES / "reproduce")]
 
 # The rates that are tried, for plain and for sharpness-aware training.
 LEARNING_RATES = (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -33,7 +33,9 @@ class Task:
         """Three pairs of images and labels. Those of the test are all right."""
         if not self.fashion:
             return digits.load_data(self.noise)
-        return _fashion(data_dir, self.noise)
+        import flatness_tasks  # It needs TensorFlow, for the reader of the images.
+
+        return flatness_tasks.load_fashion(data_dir, 3000, 2000, self.noise)
 
     def network(self):
         """Three convolutions with batch norm; on larger images the first has stride 2."""
@@ -55,19 +57,3 @@ TASKS = {
     "fashion": Task(True, 0.0, 64),
     "fashion_noisy": Task(True, 0.4, 64),
 }
-
-
-def _fashion(data_dir, noise, train=3000, validation=2000):
-    from data import idx
-
-    if data_dir is None:
-        raise ValueError("Fashion-MNIST needs `--data_dir`. Received: --data_dir=None")
-    images, test = (idx.images(data_dir, split) for split in ("train", "t10k"))
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(images))[: train + validation]
-    labels = images.labels[order].astype("int64")
-    wrong = rng.random(len(labels)) < noise
-    labels = np.where(wrong, rng.integers(0, 10, len(labels)), labels)
-    x = images.images[order].astype("float32") / 255
-    test = test.images.astype("float32") / 255, test.labels.astype("int64")
-    return (x[:train], labels[:train]), (x[train:], labels[train:]), test

@@ -53,14 +53,21 @@ def load_digits(data_dir):
     return Data(*digits.load_data(noise=0.4))
 
 
-def load_fashion(data_dir, train=3000, validation=3000):
-    """So many training images, as many others to choose by, and all test images."""
+def load_fashion(data_dir, train=3000, validation=3000, noise=0.0):
+    """So many training images, as many others to choose by, and all test images.
+
+    A part of the labels is made random, but for those of the test.
+    """
     if data_dir is None:
         raise ValueError("--task=fashion needs `--data_dir`. Received: --data_dir=None")
     images, test = (idx.images(data_dir, split) for split in ("train", "t10k"))
-    order = np.random.default_rng(0).permutation(len(images))[: train + validation]
-    parts = images.take(order[:train]), images.take(order[train:]), test
-    return Data(*((part.images.astype("float32") / 255, part.labels) for part in parts))
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(images))[: train + validation]
+    wrong = rng.random(len(order)) < noise
+    labels = np.where(wrong, rng.integers(0, 10, len(order)), images.labels[order])
+    x = images.images[order].astype("float32") / 255
+    test = test.images.astype("float32") / 255, test.labels
+    return Data((x[:train], labels[:train]), (x[train:], labels[train:]), test)
 
 
 def network(shape):

@@ -63,8 +63,8 @@ def test_a_trained_file(backend, form, tmp_path):
 
 def test_a_step_refuses():
     # The refusal itself is what is tested: each backend that trains has its own.
-    # The error of Keras's own `fit` on such a backend.
-    with pytest.raises(NotImplementedError, match="keras_sam does not train on the"):
+    words = "keras_sam does not train on the"
+    with pytest.raises(NotImplementedError, match=words):  # As Keras's own `fit` there.
         base.differentiate(None, None, [], [], [], None)
 
 

@@ -27,9 +27,10 @@ def test_the_picks_by_hand(report):
         name: run([x] * 3 + [y] * 6 + [z] * 18, error)
         for (name, (x, y, z)), error in zip(ends.items(), (3, 2, 1))
     }
-    assert report.full(grid) == ("c", 1)
-    assert report.short(grid) == ("b", pytest.approx((3 * 3 + 6 + 18) / 81))
-    assert list(report.errors([grid], report.short)[0]) == [2]
+    assert report.full(grid) == "c"
+    assert report.short(grid) == "b"
+    assert report.cost(grid) == pytest.approx((3 * 3 + 6 + 18) / 81)
+    assert list(report.errors([grid], report.short)) == [2]
 
 
 def test_a_signal_by_hand(report):

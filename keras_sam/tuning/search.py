@@ -1,11 +1,12 @@
 """The search for rho, m and the learning rate, by successive halving.
 
-`_checks` refuses what cannot be searched, `_study` has the grid, `_halving` says who goes
-on, `_trial` trains one setting, and `result` is what is found.
+`_checks` refuses what cannot be searched, `_halving` says who goes on, `_trial` trains one
+setting, `result` is what is found, and `_study` records it for Optuna.
 """
 
 import functools
 import gc
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -123,9 +124,8 @@ def search(
     data["validation_data"] = validation_data
     rungs = _halving.rungs(epochs, factor, min_epochs)
     optuna = _optuna()
-    study, asked = optuna.settings_of(space, mode, seed)
     with _backend.seeding() as seed_all:
-        trials = _built(build, asked, epochs, functools.partial(seed_all, seed))
+        trials = _built(build, space, epochs, functools.partial(seed_all, seed))
         total = _halving.total(len(trials), rungs, factor)
         bar = keras.utils.Progbar(total, verbose=verbose, unit_name="epoch")
         train = functools.partial(
@@ -138,8 +138,8 @@ def search(
         _run(trials, rungs, factor, mode, train)
     results = tuple(trial.result() for trial in trials)
     _checks.check_finite(results)
+    study = optuna.study_of(space, mode, results)
     found = Search(results, epochs, monitor, mode, seed, study)
-    optuna.record(study, asked, results)
     if verbose:
         trained = sum(trial.epochs for trial in results)
         if trained < total:
@@ -156,10 +156,11 @@ def _optuna():
     return _study
 
 
-def _built(build, asked, epochs, seed):
-    """Each setting with its model, all from the same random numbers."""
+def _built(build, space, epochs, seed):
+    """Each setting with its model, all from the same random numbers; rho moves first."""
     trials = []
-    for _, setting in asked:
+    for values in itertools.product(*reversed(space.values())):
+        setting = dict(zip(space, reversed(values)))
         seed()
         model = build(**setting)
         _checks.check_model(model, setting, [trial.model for trial in trials])
