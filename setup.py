@@ -28,6 +28,13 @@ PEERS = [
 ANALYSIS = ["matplotlib>=3.8", "scipy>=1.11"]
 # The search of `keras_sam.tuning`, and its picture.
 TUNING = ["matplotlib>=3.8", "optuna>=4.0"]
+# What docs/ecosystem.md shows. KerasHub brings tensorflow-text, and so TensorFlow.
+ECOSYSTEM = [
+    "keras-hub>=0.25",
+    "keras-tuner>=1.4.8",
+    "onnxruntime>=1.20",
+    "tf2onnx>=1.17",
+]
 EXAMPLES = [
     "absl-py>=2.0",
     "importlib_resources>=6.0",  # TensorFlow Datasets imports it, but does not ask for it.
@@ -98,6 +105,15 @@ setup(
         "examples": EXAMPLES,
         "docs": DOCS,
         # One version of PyTorch, so that CI installs a build without CUDA.
-        "test": [*TENSORFLOW, *JAX, "torch==2.13.0", *EXAMPLES, *TUNING, *TOOLS, *PEERS],
+        "test": [
+            *TENSORFLOW,
+            *JAX,
+            "torch==2.13.0",
+            *EXAMPLES,
+            *TUNING,
+            *ECOSYSTEM,
+            *TOOLS,
+            *PEERS,
+        ],
     },
 )
