@@ -67,6 +67,7 @@ def test_a_preset_holds_the_plain_task(tmp_path):
 
 
 def test_the_mixin_of_a_class_that_compiles_itself(tmp_path):
+    @keras.saving.register_keras_serializable("hub")
     class Sharp(keras_sam.SharpnessAware, Task):
         pass
 
