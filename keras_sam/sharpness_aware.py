@@ -133,8 +133,9 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
         settings = Settings(
             rho, m, ascent, descent, schedule, second_order, method, curvature
         )
+        # Before: a model class may compile itself, as KerasHub's do.
+        vars(self)["_sharpness_aware"] = State(settings, self)
         super().__init__(*args, **kwargs)
-        self._sharpness_aware = State(settings, self)
 
     def __getattr__(self, name):
         """Called for what is not there: of a model whose constructor was cut short, all."""

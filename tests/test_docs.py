@@ -38,6 +38,12 @@ def test_docstrings(documented, tmp_path, monkeypatch):
     assert sum(r.attempted for r in results) > 0
 
 
+# Keras's own, where a dataset comes with the default of `shuffle`, and in `quantize`.
+@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed, but will be:UserWarning")
+@pytest.mark.filterwarnings("ignore:Layer InputLayer does not have:UserWarning")
+# KerasTuner's, and that of tf2onnx under NumPy 2.
+@pytest.mark.filterwarnings("ignore:(getName|currentThread)\\(\\) is:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:In the future `np.object` will be:FutureWarning")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_pages(page, tmp_path, monkeypatch):
     """The blocks of a page, one after the other, as someone who follows it runs them."""

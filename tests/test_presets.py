@@ -11,7 +11,8 @@ import keras_sam
 
 @keras.saving.register_keras_serializable("hub")
 class Task(keras.Model):
-    """As KerasHub's: functional, of parts, and with a config that has nothing else."""
+    """As KerasHub's: functional, of parts, with a config that has nothing else, and
+    compiled by its own constructor."""
 
     def __init__(self, backbone, num_classes, **kwargs):
         inputs = keras.Input((4,))
@@ -19,6 +20,7 @@ class Task(keras.Model):
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.backbone = backbone
         self.num_classes = num_classes
+        self.compile("sgd", "mse")
 
     def get_config(self):
         return {
@@ -62,3 +64,21 @@ def test_a_preset_holds_the_plain_task(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert isinstance(again, Task) and again.rho == 0.1
+
+
+def test_the_mixin_of_a_class_that_compiles_itself(tmp_path):
+    @keras.saving.register_keras_serializable("hub")
+    class Sharp(keras_sam.SharpnessAware, Task):
+        pass
+
+    backbone = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    model = Sharp(backbone, num_classes=2, rho=0.1)
+    x = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+    assert model.fit(x, np.ones((8, 2)), verbose=0).history["sharpness"][0] > 0
+    model.rho = 0.2
+    assert model.rho == 0.2
+    model.save_to_preset(tmp_path)
+    loaded = Sharp.from_preset(tmp_path)
+    assert loaded.rho == 0.2
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), expected, rtol=1e-5)

@@ -103,13 +103,12 @@ class Settings:
             )
 
     def _check_measured(self):
-        always = type(self.schedule).climbs is Schedule.climbs
-        known = self.shows_sharpness and always and not self.second_order
+        known = self.shows_sharpness and not self.second_order
         if self.curvature and not (known and self.ascent.needs_gradient):
             raise ValueError(
-                "`curvature` needs the gradients at w and at w + eps of the whole batch in "
-                "each step. Use an ascent by this step's gradient, and no `schedule`, "
-                f"`second_order` or `method`. Received: {self}"
+                "`curvature` needs the gradients at w and at w + eps of the whole batch. "
+                "Use an ascent by this step's gradient, a `schedule` without `fraction`, "
+                f"and no `second_order` or `method`. Received: {self}"
             )
 
     def _check_alone(self):

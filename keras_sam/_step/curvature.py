@@ -1,12 +1,14 @@
-"""What the two gradients of a step say of the Hessian, at no further pass."""
+"""What a step knows of its climb and of the Hessian, at no further pass."""
 
 from keras import ops
 
-from keras_sam.norms import dot, norm, unit
+from keras_sam.norms import accurate, dot, norm, unit
 
 # The entries of the logs, in the order of `curvature_of`.
 NAMES = (
+    "climbing_share",
     "gradient_norm",
+    "perturbation_norm",
     "gradient_cosine",
     "curvature",
     "spectral_bound",
@@ -15,9 +17,11 @@ NAMES = (
 
 
 def curvature_of(perturbation, gradients, perturbed, learning_rate):
-    """The measures of one step, exact where the loss is quadratic.
+    """The measures of one step that climbs, exact where the loss is quadratic.
 
+        climbing_share     1
         gradient_norm      ||g||
+        perturbation_norm  ||eps||
         gradient_cosine    <g, s> / (||g|| ||s||)
         curvature          <eps, s - g> / ||eps||^2
         spectral_bound     ||s - g|| / ||eps||
@@ -34,12 +38,14 @@ def curvature_of(perturbation, gradients, perturbed, learning_rate):
         learning_rate: Scalar.
 
     Returns:
-        List of five scalar tensors. Where eps is zero, so are the third and the fourth.
+        List of seven scalar tensors. Where eps is zero, so are the curvature and the bound.
 
     Reference:
         - [Long and Bartlett, 2024](https://arxiv.org/abs/2309.12488) for the edge
     """
-    change = [s - g for g, s in zip(gradients, perturbed)]
+    dtype = accurate(gradients)
+    pairs = zip(gradients, perturbed)
+    change = [ops.cast(s, dtype) - ops.cast(g, dtype) for g, s in pairs]
     size, radius = norm(gradients), norm(perturbation)
     ratio = ops.cast(radius, size.dtype)
     rate = ops.cast(learning_rate, size.dtype)
@@ -47,12 +53,35 @@ def curvature_of(perturbation, gradients, perturbed, learning_rate):
     steep = _quotient(ratio, size)
     edge = _quotient(4 / rate, 1 + ops.sqrt(1 + 8 * steep / rate))
     return [
+        ops.ones_like(size),
         size,
+        ratio,
         dot(unit(gradients), unit(perturbed)),
         _quotient(dot(unit(perturbation), change), ratio),
         _quotient(norm(change), ratio),
         edge,
     ]
+
+
+def curvature_of_no_climb(gradients):
+    """As `curvature_of`, of a step that does not climb: zeros, but for the norm of g."""
+    zero = ops.zeros((), accurate(gradients))
+    return [zero, norm(gradients), *[zero] * (len(NAMES) - 2)]
+
+
+def weighted(means):
+    """The means of the measures over groups, each of the groups that it is known of.
+
+    Args:
+        means: List of scalar tensors, over all groups, or an empty one.
+
+    Returns:
+        List of `(value, weight)`, of which the weight is the part of these groups.
+    """
+    if not means:
+        return []
+    share, size, *of_climbs = means
+    return [(share, 1.0), (size, 1.0), *((_quotient(x, share), share) for x in of_climbs)]
 
 
 def _quotient(x, y):

@@ -12,7 +12,7 @@ these to the next but what it returns.
 """
 
 from keras_sam._step.branch import branch
-from keras_sam._step.curvature import curvature_of
+from keras_sam._step.curvature import curvature_of, curvature_of_no_climb
 from keras_sam._step.finite import usable
 from keras_sam._step.reuse import divided, left_of, with_reuse
 from keras_sam._step.rule_checks import check_memory, check_tensors
@@ -71,14 +71,14 @@ class Rules:
         own, vectors = divided(self.schedule, memory.schedule, len(self.trained))
         climbs, after = self.schedule.climbs(self.time, gradients, own)
         check_memory(self.schedule, "climbs", after, own)
-        inside = self.ascent.steps > 1 or self.second_order
+        inside = self.ascent.steps > 1 or self.second_order or self.measures
         if inside and self.gradients.average is not None and not isinstance(climbs, bool):
             raise ValueError(
                 "Replicas that share a perturbation cannot meet on some steps only, as "
-                "`steps` above 1 and `second_order` would have them do with a schedule. "
-                "Use `m=None`, or no schedule. "
+                "`steps` above 1, `second_order` and `curvature` would have them do with a "
+                "schedule. Use `m=None`, or no schedule. "
                 f"Received: schedule={self.schedule}, steps={self.ascent.steps}, "
-                f"second_order={self.second_order}"
+                f"second_order={self.second_order}, curvature={self.measures}"
             )
         return climbs, memory.after(schedule=[*after, *vectors])
 
@@ -106,12 +106,15 @@ class Rules:
             moved = self._moved(weights, perturbation, gradients)
         return moved
 
-    def measured(self, weights, there, gradients, perturbed):
-        """What `curvature_of` gives of w, w + eps and their gradients, if asked for."""
+    def measured(self, gradients, weights=None, there=None, perturbed=None):
+        """What `curvature_of` gives, if asked for. All but g are of a step that climbs."""
         if not self.measures:
             return []
+        g = self.gradients.of_loss(gradients, self.trained)
+        if perturbed is None:
+            return curvature_of_no_climb(g)
         perturbed = self.gradients.over_neighbours(perturbed)
-        g, s = (self.gradients.of_loss(x, self.trained) for x in (gradients, perturbed))
+        s = self.gradients.of_loss(perturbed, self.trained)
         eps = [there[i] - weights[i] for i in self.trained]
         return curvature_of(eps, g, s, self.now.learning_rate)
 

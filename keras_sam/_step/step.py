@@ -86,13 +86,14 @@ def _clean_pass_kept(evaluate, weights, rules, memory):
             at = lambda _: there  # noqa: E731
         perturbed = _evaluate_at(evaluate, weights, at, rules, clean)
         check_alike(clean.gradients, perturbed.gradients)
-        curvature = rules.measured(weights, there, g, perturbed.gradients)
+        curvature = rules.measured(g, weights, there, perturbed.gradients)
         gradients, finite = rules.usable(perturbed, clean.gradients)
         gradients = rules.gradients.keep_overwrites(gradients, clean.gradients)
         return perturbed.loss - clean.loss, gradients, finite, curvature
 
     def stay():
-        return ops.zeros_like(clean.loss), *_as_they_are(clean, rules), []
+        plain = _as_they_are(clean, rules)
+        return ops.zeros_like(clean.loss), *plain, rules.measured(g)
 
     sharpness, s, finite, curvature = branch(climbs, climb, stay)
     if finite is not None:

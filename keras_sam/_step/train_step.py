@@ -10,6 +10,7 @@ from keras_sam import _backend
 from keras_sam._backend import keras_trainer
 from keras_sam._step import predictions
 from keras_sam._step.batch import Training, divided, evaluation, step_on_batch
+from keras_sam._step.curvature import weighted
 from keras_sam._step.finite import skips_overflow
 from keras_sam._step.group_checks import check_masks
 from keras_sam._step.objective import Objective
@@ -39,11 +40,13 @@ def train_step(model, data, state):
         if step.sharpness is not None:
             rise = keras_trainer.unscale_loss_for_distribution(step.sharpness)
             logs = _update(model, state.sharpness, rise, batch_size)
-            for metric, value in zip(state.curvature, step.curvature):
+            measures = weighted(step.curvature)
+            for metric, (value, part) in zip(state.curvature, measures):
                 # A batch of which it is not known does not count.
                 known = ops.isfinite(value)
                 value = ops.where(known, value, ops.zeros_like(value))
-                weight = ops.where(known, ops.cast(batch_size, value.dtype), 0)
+                weight = part * ops.cast(batch_size, value.dtype)
+                weight = ops.where(known, weight, ops.zeros_like(weight))
                 logs |= _update(model, metric, value, weight)
     else:
         warnings.warn("The model does not have any trainable weights.", stacklevel=2)
