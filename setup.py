@@ -17,6 +17,8 @@ TENSORFLOW = ["tensorflow>=2.18"]
 JAX = ["jax>=0.6.2"]
 TORCH = ["torch>=2.11"]
 TOOLS = ["hypothesis>=6.100", "mypy>=1.14", "pytest>=8.0", "ruff>=0.6"]
+# To run the notebooks.
+NOTEBOOKS = ["ipykernel>=6.29", "keras-hub>=0.21", "nbclient>=0.10", "nbformat>=5.10"]
 # Other implementations, to compare with.
 PEERS = [
     "hessian-eigenthings>=1.0.0a5",
@@ -98,6 +100,15 @@ setup(
         "examples": EXAMPLES,
         "docs": DOCS,
         # One version of PyTorch, so that CI installs a build without CUDA.
-        "test": [*TENSORFLOW, *JAX, "torch==2.13.0", *EXAMPLES, *TUNING, *TOOLS, *PEERS],
+        "test": [
+            *TENSORFLOW,
+            *JAX,
+            "torch==2.13.0",
+            *EXAMPLES,
+            *TUNING,
+            *TOOLS,
+            *NOTEBOOKS,
+            *PEERS,
+        ],
     },
 )
