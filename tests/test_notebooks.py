@@ -1,8 +1,9 @@
 """Each notebook runs in its small setting; what is kept in the files is clean.
 
-The files are nbformat's, with sorted keys and without times:
+This makes the outputs of a file anew, without times in it:
 
-    jupyter execute --inplace examples/notebooks/five_minutes.ipynb
+    jupyter execute --inplace --NotebookClient.record_timing=False \\
+        examples/notebooks/five_minutes.ipynb
 """
 
 import json
