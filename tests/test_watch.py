@@ -1,4 +1,4 @@
-"""At the end of an epoch: the current rho in the logs, and a warning of one too large."""
+"""At the end of an epoch: the current rho in the logs, and warnings to act on."""
 
 import warnings
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_sam
-from keras_sam import schedules
+from keras_sam import ascents, descents, schedules
 from tests.helpers import long_on
 from tests.models import classify, rows, small
 
@@ -16,7 +16,7 @@ pytestmark = long_on("jax")
 
 def fit(model, *callbacks, epochs=3, **kwargs):
     fit = {"batch_size": 8, "epochs": epochs, "verbose": 0, "callbacks": list(callbacks)}
-    return model.fit(*rows(), **fit, **kwargs).history
+    return model.fit(*rows(), **fit | kwargs).history
 
 
 def make(rate=0.1, **settings):
@@ -88,12 +88,82 @@ def test_5_for_005(rho, large, optimizer):
     assert any("is so large" in str(w.message) for w in caught) is large
 
 
-def test_once_an_epoch_at_most():
-    model = make(rho=500.0)
+@pytest.mark.parametrize("rho", [500.0, 1e-7])
+def test_once(rho):
+    """Of a model, whatever is trained afterwards."""
+    model = make(rho=rho)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit(model, epochs=2)
-    assert len([w for w in caught if "is so large" in str(w.message)]) == 2
+        for _ in range(2):
+            fit(model, epochs=2)
+    assert len([w for w in caught if f"rho={rho:.3g} is so " in str(w.message)]) == 1
+
+
+@pytest.mark.parametrize("m", [None, 3])
+def test_a_rho_that_is_too_small(m):
+    model = make(rho=1e-7, m=m)
+    with pytest.warns(UserWarning, match="rho=1e-07 is so small.*Set a larger `model.rho`"):
+        fit(model, epochs=1)
+
+
+def untrained(**settings):
+    """A model whose loss does not depend on its weights."""
+    inputs = keras.Input((8,))
+    outputs = keras.layers.Dense(3)(inputs) * 0.0
+    return classify(keras_sam.SAMModel(inputs, outputs, **settings))
+
+
+@pytest.mark.filterwarnings("error:The loss at the perturbed weights")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rho": 0.0},
+        {"rho": 1e-3},
+        {"schedule": schedules.Between(9)},
+        {"ascent": ascents.LastStep(), "descent": descents.GSAM(0.1)},
+    ],
+)
+def test_no_rho_that_is_too_small(settings):
+    """Where no step climbs, or the first has no gradient before it, nothing is wrong."""
+    fit(make(**settings), epochs=1, batch_size=len(rows()[0]))
+
+
+def test_a_gradient_of_zero():
+    with pytest.warns(UserWarning, match=r"\(Or the gradient is zero.\)"):
+        fit(untrained(), epochs=1)
+
+
+def valley(rate, rho=0.5, optimizer=keras.optimizers.SGD, curvature=True):
+    """A model of L(w) = 2 w^2 from w = 1, where the Hessian is 4, and what trains it."""
+    inputs = keras.Input((1,))
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    model = keras_sam.SAMModel(inputs, layer(inputs), rho=rho, curvature=curvature)
+    model.compile(optimizer(rate), "mse")
+    x = np.full((32, 1), 2**0.5, "float32")
+    return lambda epochs, steps: model.fit(
+        x, 0 * x, batch_size=32 // steps, epochs=epochs, verbose=0
+    )
+
+
+@pytest.mark.parametrize("rate, epochs, steps", [(0.45, 8, 1), (100.0, 1, 32)])
+def test_a_learning_rate_above_the_edge(rate, epochs, steps):
+    """Plain training may have nearly 0.5. Or one that diverges in the first epoch."""
+    train = valley(rate)
+    with pytest.warns(UserWarning, match="above the edge of.*Set a smaller learning rate"):
+        train(epochs, steps)
+
+
+@pytest.mark.filterwarnings("error:The training loss")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rho": 0.05},  # The edge is lower only near the minimum.
+        {"curvature": False},
+        {"optimizer": keras.optimizers.Adam},
+    ],
+)
+def test_no_learning_rate_above_the_edge(settings):
+    valley(0.45, **settings)(8, 1)
 
 
 @pytest.mark.filterwarnings("error:The loss at the perturbed weights")

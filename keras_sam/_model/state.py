@@ -39,7 +39,7 @@ class State:
         stepping: Bool. Whether it is called by a step of its own.
         taken: Bool. Whether a step has run, or has been traced.
         rho_was_set: Bool. Whether rho was set in this `fit`.
-        warned: Bool. Whether the user has been warned that a plain model trains this one.
+        warned: Set of the names of the warnings that the user has had.
     """
 
     def __init__(self, settings, model, source=None):
@@ -54,7 +54,8 @@ class State:
         self.randomness = _backend.Randomness()
         self.source = source
         self.evaluating = self.stepping = False
-        self.taken = self.rho_was_set = self.warned = False
+        self.taken = self.rho_was_set = False
+        self.warned = set()
         self._model = weakref.ref(model)
         self.once = Once()
         self._built_for = None  # The key of a list of variables.

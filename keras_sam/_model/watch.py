@@ -1,19 +1,12 @@
 """What a model is told, and its user warned of, at the begin and the end of epochs."""
 
-import math
 import warnings
 
 import keras
 
 from keras_sam import _backend
 from keras_sam._backend import keras_trainer
-
-# A rho is too large where the loss rises by that many times the loss at w, to above what
-# training began with. (With the paper's radii the rise alone is seen to be as large, but
-# late in training, when both are small.) Or where it rises by that part of the loss, which
-# after so many epochs is still nearly what it was.
-TIMES = 3
-PART, EPOCHS, STILL = 1 / 4, 3, 0.9
+from keras_sam._model.advice import Advice
 
 
 def warn_of_plain_training(model, state, training):
@@ -25,12 +18,14 @@ def warn_of_plain_training(model, state, training):
         training: The argument `training` of the call, or `None`.
     """
     weights = model.trainable_variables
-    if state.warned or state.stepping or not weights or not _backend.records(weights):
+    if "plain" in state.warned or state.stepping:
+        return
+    if not weights or not _backend.records(weights):
         return
     outer = keras_trainer.training_model(training)
     if outer is None or outer is model or hasattr(outer, "_sharpness_aware"):
         return
-    state.warned = True
+    state.warned.add("plain")
     warnings.warn(
         f"A plain model has the sharpness-aware `{model.name}` as a layer, and trains its "
         "weights plainly. Make the whole sharpness-aware: "
@@ -50,8 +45,7 @@ class Watch(keras.callbacks.Callback):
     def __init__(self, sharpness_aware):
         super().__init__()
         self.sharpness_aware = sharpness_aware
-        self.highest = 0.0
-        self.epochs = 0
+        self.advice = Advice()
         self.rho_at_first = None
 
     @property
@@ -70,7 +64,7 @@ class Watch(keras.callbacks.Callback):
             return
         if not self.state.taken:
             _warn_of_another_step(type(self.sharpness_aware))
-        self._warn_of_rho(logs)
+        self._advise(logs)
         if self.state.rho is None or self.state.rho_was_set:
             self._show_rho(logs)
 
@@ -82,25 +76,12 @@ class Watch(keras.callbacks.Callback):
         if missing and isinstance(self.rho_at_first, float):
             history["rho"] = [self.rho_at_first] * missing
 
-    def _warn_of_rho(self, logs):
-        loss, sharpness = logs.get("loss"), logs.get("sharpness")
-        if loss is None or sharpness is None or not math.isfinite(loss):
-            return
-        self.epochs += 1
-        self.highest = max(self.highest, abs(loss))
-        far = sharpness > TIMES * abs(loss) and loss + sharpness > self.highest
-        stuck = self.epochs > EPOCHS and abs(loss) > STILL * self.highest
-        if not far and not (stuck and sharpness > PART * abs(loss)):
-            return
-        rho = self.sharpness_aware._current_rho()
-        warnings.warn(
-            f"The loss at the perturbed weights is {loss + sharpness:.3g}, at the weights "
-            f"{loss:.3g}, and was {self.highest:.3g} at most: rho={rho:.3g} is so large "
-            "that the gradient there says little about the weights. Set a smaller "
-            "`model.rho`; the paper's are 0.01 to 0.5, and those of `ascents.Adaptive` ten "
-            "times that.",
-            stacklevel=2,
-        )
+    def _advise(self, logs):
+        """Of each kind once: the next epochs would say the same."""
+        for name, words in self.advice.of(logs, self.sharpness_aware).items():
+            if name not in self.state.warned:
+                self.state.warned.add(name)
+                warnings.warn(words, stacklevel=2)
 
 
 def _warn_of_another_step(cls):

@@ -6,10 +6,8 @@ import warnings
 
 import numpy as np
 
+from keras_sam._model.advice import OF_RHO
 from keras_sam.tuning.result import FINISHED, NOT_FINITE, STOPPED, UNFINISHED, Trial
-
-# What `fit` says of a rho that is too large: to find that out is what a search is for.
-TOO_LARGE = "The loss at the perturbed weights"
 
 
 class Running:
@@ -61,7 +59,7 @@ class Running:
         last = epoch + 1 == self.epochs
         averaged = contextlib.nullcontext() if last else _unfinished(self.model.optimizer)
         with warnings.catch_warnings(), averaged:
-            warnings.filterwarnings("ignore", TOO_LARGE)
+            warnings.filterwarnings("ignore", OF_RHO)  # The search shall find that out.
             history = self.model.fit(
                 **data, initial_epoch=epoch, epochs=epoch + 1, verbose=0
             )
