@@ -17,11 +17,14 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "examples/notebooks").glob("*.ipynb"))
 ON_JAX_ALONE = {"devices"}
 HERE = [n for n in NOTEBOOKS if BACKEND == "jax" or n.stem not in ON_JAX_ALONE]
+# CI runs them with Colab's versions, of which there is no PyTorch without CUDA.
+LONG = [pytest.mark.slow] if BACKEND != "torch" else []
 BADGE = "colab.research.google.com/github/"
 
 
-def each(notebooks):
-    return pytest.mark.parametrize("notebook", notebooks, ids=lambda n: n.stem)
+def each(notebooks, marks=()):
+    notebooks = [pytest.param(n, marks=marks, id=n.stem) for n in notebooks]
+    return pytest.mark.parametrize("notebook", notebooks)
 
 
 def read(notebook):
@@ -40,7 +43,7 @@ def shows(cell):
     return cell.id, printed, sum("image/png" in o.get("data", {}) for o in cell.outputs)
 
 
-@each(HERE)
+@each(HERE, LONG)
 def test_runs(notebook, tmp_path, monkeypatch):
     """In a process of its own, on made-up images in the files of Fashion-MNIST."""
     images = tmp_path / "datasets/fashion-mnist"
