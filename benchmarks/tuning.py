@@ -62,12 +62,13 @@ def settings_of_grid(found):
 
 
 def best(runs):
-    """The learning rate of the setting with the best last validation accuracy."""
+    """The learning rate of the setting with the best last validation accuracy, of equals
+    the largest."""
     scores = {}
     for run in runs:
         key = run["setting"]["rho"], run["setting"]["learning_rate"]
         scores.setdefault(key, []).append(run["logs"]["val_accuracy"][-1])
-    return max(scores, key=lambda key: np.mean(scores[key]))[1]
+    return max((np.mean(scores[rho, rate]), rate) for rho, rate in scores)[1]
 
 
 PARTS = (
