@@ -1,8 +1,8 @@
 """What mkdocs does not know: the files of this repository that are not in docs/.
 
 Pages link to them as someone who reads them in a checkout follows it. On the site, some of
-these files are pages too, and pictures come with it. What is left leads to the public
-address, or is plain text as long as there is none.
+these files are pages too, and pictures and notebooks come with it. What is left leads to
+the public address, or is plain text as long as there is none.
 """
 
 import posixpath
@@ -27,8 +27,11 @@ PAGES = {
     "examples/reproduce/forecasting.md": "forecasting.md",
 }
 FOLDERS = ("benchmarks", "examples")
-PICTURES = [
-    p.relative_to(ROOT).as_posix() for f in FOLDERS for p in (ROOT / f).rglob("*.png")
+FILES = [
+    path.relative_to(ROOT).as_posix()
+    for folder in FOLDERS
+    for kind in ("*.png", "*.ipynb")
+    for path in (ROOT / folder).rglob(kind)
 ]
 # Code that looks like a link is none.
 LINK = r"```.*?```|`[^`\n]*`|(!?)\[([^]]*)\]\((?!https?:|#)([^)\s]+)\)"
@@ -40,7 +43,7 @@ def on_config(config):
 
 
 def on_files(files, config):
-    others = PAGES | {name: f"pictures/{name}" for name in PICTURES}
+    others = PAGES | {name: f"files/{name}" for name in FILES}
     for name, uri in others.items():
         files.append(File.generated(config, uri, abs_src_path=str(ROOT / name)))
 
@@ -63,7 +66,7 @@ def linked(match, folder, source):
     picture, words, path = match.groups()
     path, mark, anchor = path.partition("#")
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
-    here = PAGES.get(path) or (f"pictures/{path}" if path in PICTURES else None)
+    here = PAGES.get(path) or (f"files/{path}" if path in FILES else None)
     here = path[len("docs/") :] if path.startswith("docs/") else here
     if here:
         return f"{picture}[{words}]({posixpath.relpath(here, folder or '.')}{mark}{anchor})"

@@ -88,14 +88,14 @@ def test_tables_of_other_files_are_there():
 
 
 WRITTEN = """[a](other.md#b), [`c`](../benchmarks/README.md#d),
-![e](../examples/quickstart.png),
+![e](../examples/quickstart.png), [n](../examples/notebooks/devices.ipynb),
 [f](../setup.py), [g](https://example.org), [h](#i), `x[0](../j)`
 ```python
 y[0](../k)
 ```
 """
 SHOWN = """[a](other.md#b), [`c`](benchmarks.md#d),
-![e](pictures/examples/quickstart.png),
+![e](files/examples/quickstart.png), [n](files/examples/notebooks/devices.ipynb),
 {setup}, [g](https://example.org), [h](#i), `x[0](../j)`
 ```python
 y[0](../k)
@@ -142,7 +142,7 @@ def test_links_to_files_outside_of_docs(address, setup, hooks, monkeypatch):
     assert link == "[a](choosing.md#b)"
     picture = "![c](cost_of_generalization.png)"
     shown = hooks.on_page_markdown(picture, page)
-    assert shown == "![c](pictures/benchmarks/cost_of_generalization.png)"
+    assert shown == "![c](files/benchmarks/cost_of_generalization.png)"
 
 
 def test_docstrings_become_markdown(monkeypatch):
