@@ -83,6 +83,6 @@ def _of_small(loss, sharpness, model):
         return None
     return (
         f"{OF_RHO} is that at the weights, {loss:.3g}: rho={rho:.3g} is so small that this "
-        "is plain training, at twice its cost. (Or the gradient is zero.) Set a larger "
-        f"`model.rho`; {PAPERS}"
+        f"is plain training, at twice its cost. Set a larger `model.rho`; {PAPERS} (Or the "
+        "gradient is zero, or w + eps is w in the dtype of the weights.)"
     )
