@@ -49,6 +49,10 @@ def late(part):
     return {"schedule": schedules.Between(start=start, unit="epochs")}
 
 
+def some(variables):
+    return {"ascent": ascents.LpBall(variables=variables)}
+
+
 METHODS = {
     "plain": None,
     "SAM": lambda: {},
@@ -61,6 +65,9 @@ METHODS = {
     "last tenth": lambda: late(0.1),
     "AE-SAM, c = 0.5": lambda: {"schedule": schedules.Adaptive(c=0.5)},
     "AE-SAM, c = 1": lambda: {"schedule": schedules.Adaptive(c=1)},
+    "the head": lambda: some("^dense"),
+    "the top": lambda: some("^(dense|conv2d_2|batch_normalization_2)"),
+    "norm layers": lambda: some("^batch_normalization"),
     "Momentum": lambda: {"ascent": ascents.Momentum()},
     "LastStep": lambda: {"ascent": ascents.LastStep()},
 }

@@ -48,6 +48,7 @@ __all__ = [
     "of_replicas",
     "out_of_memory",
     "product_of",
+    "pullback",
     "read",
     "reading",
     "records",
@@ -94,8 +95,8 @@ def records(variables):
     return False
 
 
-def differentiate(layers, fn, variables, weights, state, draws, at=None):
-    """Runs `fn() -> (loss, aux)`, a pass of the layers, and writes nothing.
+def differentiate(layers, fn, variables, weights, state, draws, at=None, inputs=()):
+    """Runs `fn(*inputs) -> (loss, aux)`, a pass of the layers, and writes nothing.
 
     Args:
         layers: List of layers, however deep.
@@ -107,10 +108,28 @@ def differentiate(layers, fn, variables, weights, state, draws, at=None):
             are to see the same random numbers.
         at: Callable from weights to weights. With it, `at(weights)` stand in for the
             variables, and the gradients go back through it.
+        inputs: List of tensors.
 
     Returns:
-        `(loss, aux, gradients, updates)`: a gradient for each variable, `None` where the
-        loss does not depend on it, and the pairs that `fn` would have assigned.
+        `(loss, aux, gradients, updates)`: a gradient for each variable and then for each
+        input, `None` where the loss does not depend on it, and the pairs that `fn` would
+        have assigned.
+    """
+    return no_gradients()
+
+
+def pullback(layers, fn, variables, weights, state, draws):
+    """Runs `fn(scope) -> (tensors, aux)`, a part of a pass, and writes nothing.
+
+    Args:
+        fn: The callable. The scope has `losses`, a list of what layers add to the loss, and
+            `updates`, a dict of the pairs that are assigned.
+
+    The others are those of `differentiate`.
+
+    Returns:
+        `(tensors, aux, pull)`: `pull` takes gradients with respect to the tensors back to
+        those of the variables, once.
     """
     return no_gradients()
 

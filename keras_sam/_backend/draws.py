@@ -20,7 +20,14 @@ _passes = 0
 
 
 class Randomness:
-    """How a model draws random numbers that are not Keras's."""
+    """How a model draws random numbers that are not Keras's.
+
+    Attributes:
+        quiet: Bool. Whether it is known to draw none but by way of Python's and NumPy's
+            functions, which `Draws` sees.
+    """
+
+    quiet = True
 
     def draws(self, private=False):
         """The `Draws` of a step's passes, all of the same examples.
@@ -39,6 +46,11 @@ class Draws:
         self.private = private
         self.kept = None
         self.copies = {}
+
+    @property
+    def drew(self):
+        """Whether a pass has drawn something."""
+        return bool(self.kept)
 
     @contextlib.contextmanager
     def for_a_pass(self):

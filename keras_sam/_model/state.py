@@ -14,6 +14,7 @@ from keras_sam._step.geometry import neighbours
 from keras_sam._step.objective import perturbed_by
 from keras_sam._step.once import Once
 from keras_sam._step.reuse import remembered_at_first
+from keras_sam._step.trunk import trunk_of
 from keras_sam.schedules.schedule import Time
 
 
@@ -32,6 +33,7 @@ class State:
         largest: Integer, the most examples that a replica has had in a step of this
             training: the last batch of an epoch may be shorter. 0 if that is unknown.
         perturbed: List of the weights that the ascent perturbs, once the model is built.
+        trunk: The `Trunk` that these leave, or `None`.
         randomness: How the model draws numbers that are not Keras's, as one `fit` sees it.
         once: `Once`, of the checks of a step.
         source: The model that `SAMModel.from_model` was given, or `None`.
@@ -50,7 +52,7 @@ class State:
         self.sharpness = keras_trainer.LowerIsBetter(name="sharpness")
         self.curvature = curvature_metrics(settings)
         self.largest = 0
-        self.perturbed = None
+        self.perturbed = self.trunk = None
         self.randomness = _backend.Randomness()
         self.source = source
         self.evaluating = self.stepping = False
@@ -105,6 +107,7 @@ class State:
             sharing = neighbours(self.settings.m, self.largest, _backend.replicas(model))
             count = max(_backend.shards(model) // sharing, 1)
             self.memory.build(count, owners, tensors)
+        self.trunk = trunk_of(model, self.perturbed)
         self._built_for = key
 
     def _beginning(self, model):

@@ -1,10 +1,10 @@
 """The pure step on a batch: over all of it, or over its groups."""
 
 import functools
-import itertools
 from typing import Any, NamedTuple
 
 from keras_sam import _backend
+from keras_sam._step.evaluation import Evaluation
 from keras_sam._step.geometry import Geometry, divide
 from keras_sam._step.gradients import Gradients
 from keras_sam._step.group_checks import check_groups
@@ -12,8 +12,9 @@ from keras_sam._step.groups import step_over_groups
 from keras_sam._step.method import MethodStep
 from keras_sam._step.once import Once
 from keras_sam._step.rules import Rules
+from keras_sam._step.shared import Shared
 from keras_sam._step.step import sharpness_aware_step
-from keras_sam.methods import Pass
+from keras_sam._step.trunk import Trunk
 
 
 class Batch(NamedTuple):
@@ -40,12 +41,14 @@ class Training(NamedTuple):
         perturbed: List of the variables that the ascent perturbs.
         randomness: `_backend.Randomness()`.
         once: `Once`.
+        trunk: The `Trunk`, or `None`.
     """
 
     settings: Any
     perturbed: list
     randomness: Any
     once: Once
+    trunk: Trunk | None = None
 
 
 def divided(data, m, size, largest, replicas, shards):
@@ -95,7 +98,7 @@ def _take_step(training, objective, now, geometry, rows, given, memory):
         """That of all rows, or of what becomes of them."""
         changed = rows if change is None else change(_backend.copied(rows))
         draws = training.randomness.draws(private=change is not None)
-        return evaluation(objective, changed, draws, training.once, given)
+        return Evaluation(objective, changed, draws, training.once, given)
 
     average = None
     if geometry.neighbours > geometry.shards:
@@ -109,40 +112,10 @@ def _take_step(training, objective, now, geometry, rows, given, memory):
     some, fraction = None, settings.schedule.fraction
     if fraction < 1:
         some = evaluation_of(functools.partial(_backend.head, fraction=fraction))
-    return sharpness_aware_step(evaluation_of(), weights, rules, memory, given or [], some)
-
-
-def evaluation(objective, data, draws, once, given=None):
-    """The callable from weights to a `Pass` over the batch.
-
-    The first pass is given the batch itself, as in plain training, and may change it.
-    """
-    untouched = _backend.copied(data)
-    batches = itertools.chain([data], map(_backend.copied, itertools.repeat(untouched)))
-
-    def forward(clean):
-        loss, *shown = objective.loss(next(batches), given is not None, clean)
-        return objective.scaled(loss), shown
-
-    def predict():
-        return objective.predict(next(batches))
-
-    def evaluate(weights, at=None, clean=None):
-        _, (loss, y_pred), gradients, updates = _backend.differentiate(
-            objective.layers,
-            functools.partial(forward, clean),
-            objective.variables,
-            weights,
-            given or [],
-            draws,
-            at,
-        )
-        once(
-            objective.variables,
-            lambda: _backend.check_reach(
-                objective.layers, predict, objective.variables, gradients, draws
-            ),
-        )
-        return Pass(loss, y_pred, gradients, updates)
-
-    return evaluate
+    evaluate, given = evaluation_of(), given or []
+    if training.randomness.quiet and rules.can_share(training.trunk):
+        shared = Shared(training.trunk, evaluate)
+        if shared.begin(weights, training.randomness.draws(private=True)):
+            step = sharpness_aware_step(shared, weights, rules, memory, given)
+            return step._replace(gradients=shared.complete(step.gradients))
+    return sharpness_aware_step(evaluate, weights, rules, memory, given, some)

@@ -61,8 +61,10 @@ class Gradients:
 
     def keep_overwrites(self, gradients, clean):
         """With the clean pass's value for variables that are overwritten, not trained."""
-        trained = set(self.trained)
-        return [g if i in trained else c for i, (g, c) in enumerate(zip(gradients, clean))]
+        gradients = list(gradients)
+        for i in set(range(len(self.variables))) - set(self.trained):
+            gradients[i] = clean[i]
+        return gradients
 
     def _times(self, tensors, factor):
         """Where nothing scales, nothing is computed: `factor` is then Python's 1.0."""

@@ -53,6 +53,19 @@ class Rules:
         self.gradients, self.trained = gradients, gradients.trained
         self.needs_gradient = settings.needs_gradient
 
+    def can_share(self, trunk):
+        """Whether both passes can have one run of a `Trunk`, or `None`."""
+        if trunk is None or not self.ascent.needs_gradient or self.schedule.fraction < 1:
+            return False
+        if self.stays_at_w or self.second_order or self.functional:
+            return False
+        reads_all = self._descent_reads_all or self.schedule.needs_gradient or self.measures
+        return not (reads_all and trunk.trained)  # Of the trunk there is only the last one.
+
+    @property
+    def _descent_reads_all(self):
+        return not isinstance(self.descent, Perturbed) or self.schedule.reuses
+
     def need_each_gradient(self, memory):
         """Whether they need the gradient at w on steps that do not climb, too."""
         remembers = self.ascent.needs_gradient and bool(memory.ascent)
@@ -123,11 +136,13 @@ class Rules:
         tensor, or `None` where that is a pass at w."""
         if self.stays_at_w:
             return perturbed.gradients, None
-        return usable(perturbed, clean, self.trained, self.skips_overflow())
+        behind = range(len(self.variables), len(perturbed.gradients))  # See `Shared`.
+        indices = [*self.trained, *behind]
+        return usable(perturbed, clean, indices, self.skips_overflow())
 
     def descend(self, climbs, gradients, perturbed, memory):
         """The gradients for the optimizer, and the memory at the end of the step."""
-        reads_all = not isinstance(self.descent, Perturbed) or self.schedule.reuses
+        reads_all = self._descent_reads_all
         if reads_all or not self.ascent.needs_gradient:
             perturbed = self.gradients.over_neighbours(perturbed)
         if not self.ascent.needs_gradient:

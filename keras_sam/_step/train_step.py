@@ -9,8 +9,9 @@ from keras import ops
 from keras_sam import _backend
 from keras_sam._backend import keras_trainer
 from keras_sam._step import predictions
-from keras_sam._step.batch import Training, divided, evaluation, step_on_batch
+from keras_sam._step.batch import Training, divided, step_on_batch
 from keras_sam._step.curvature import weighted
+from keras_sam._step.evaluation import Evaluation
 from keras_sam._step.finite import skips_overflow
 from keras_sam._step.group_checks import check_masks
 from keras_sam._step.objective import Objective
@@ -51,7 +52,7 @@ def train_step(model, data, state):
     else:
         warnings.warn("The model does not have any trainable weights.", stacklevel=2)
         draws = state.randomness.draws()
-        kept = evaluation(objective, data, draws, state.once)([])
+        kept = Evaluation(objective, data, draws, state.once)([])
         batch_size = keras_trainer.batch_size(x)
 
     for variable, value in kept.updates:
@@ -104,7 +105,9 @@ def _step(model, objective, data, state):
     now = Now(
         state.radius(optimizer), state.time(optimizer), lambda: optimizer.learning_rate
     )
-    training = Training(state.settings, state.perturbed, state.randomness, state.once)
+    training = Training(
+        state.settings, state.perturbed, state.randomness, state.once, state.trunk
+    )
     return step_on_batch(training, objective, now, batch, memory, memories)
 
 

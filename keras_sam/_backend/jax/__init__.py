@@ -18,6 +18,7 @@ from keras_sam._backend.jax.passes import (
     differentiate,
     in_scope,
     model_scope,
+    pullback,
     records,
     train_step,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "of_replicas",
     "out_of_memory",
     "product_of",
+    "pullback",
     "records",
     "remembered",
     "replicas",

@@ -33,22 +33,31 @@ def records(variables):
     return any(hasattr(variable.value, "tangent") for variable in variables)
 
 
-def differentiate(layers, fn, variables, weights, state, draws, at=None):
-    """As plain training, it forgets what `fn` assigns to a trainable variable."""
-    trainable = set(map(id, variables))
+def differentiate(layers, fn, variables, weights, state, draws, at=None, inputs=()):
     assigned = []
 
-    def run(weights):
+    def run(weights, inputs):
         values = weights if at is None else at(weights)
-        inner = InnerScope([*zip(variables, values), *state])
+        inner = InnerScope([*zip(variables, values), *state], variables)
         with inner as scope, draws.for_a_pass():
-            loss, aux = fn()
-        updates = [pair for pair in scope.updates.values() if id(pair[0]) not in trainable]
+            loss, aux = fn(*inputs)
+        updates = scope.updates.values()
         assigned[:] = [variable for variable, _ in updates]
         return loss, (aux, [value for _, value in updates])
 
-    (loss, (aux, values)), gradients = jax.value_and_grad(run, has_aux=True)(weights)
-    return loss, aux, gradients, list(zip(assigned, values))
+    gradient = jax.value_and_grad(run, argnums=(0, 1), has_aux=True)
+    (loss, (aux, values)), (of_weights, of_inputs) = gradient(weights, list(inputs))
+    return loss, aux, [*of_weights, *of_inputs], list(zip(assigned, values))
+
+
+def pullback(layers, fn, variables, weights, state, draws):
+    def run(weights):
+        inner = InnerScope([*zip(variables, weights), *state], variables)
+        with inner as scope, draws.for_a_pass():
+            return fn(scope)
+
+    tensors, pull, aux = jax.vjp(run, weights, has_aux=True)
+    return tensors, aux, lambda gradients: pull(gradients)[0]
 
 
 def in_scope(fn):

@@ -19,6 +19,7 @@ from keras_sam._backend.tensorflow.passes import (
     apply,
     check_reach,
     differentiate,
+    pullback,
     read,
     records,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "of_replicas",
     "out_of_memory",
     "product_of",
+    "pullback",
     "read",
     "records",
     "remembered",

@@ -16,13 +16,28 @@ def records(variables):
     return record.could_possibly_record()
 
 
-def differentiate(layers, fn, variables, weights, state, draws, at=None):
+def differentiate(layers, fn, variables, weights, state, draws, at=None, inputs=()):
     with tf.GradientTape() as tape:
-        tape.watch(weights)
+        tape.watch([weights, inputs])
         values = weights if at is None else at(weights)
         with Scope(variables, weights, values, state, tape) as scope, draws.for_a_pass():
-            loss, aux = fn()
-    return loss, aux, scope.gradients(loss), list(scope.updates.values())
+            loss, aux = fn(*inputs)
+    gradients = scope.gradients(loss, inputs=inputs)
+    return loss, aux, gradients, list(scope.updates.values())
+
+
+def pullback(layers, fn, variables, weights, state, draws):
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        with Scope(variables, weights, weights, state, tape) as scope, draws.for_a_pass():
+            tensors, aux = fn(scope)
+
+    def pull(gradients):
+        pairs = zip(tensors, gradients)
+        gradients = [tf.zeros_like(t) if g is None else g for t, g in pairs]
+        return scope.gradients(tensors, gradients)
+
+    return tensors, aux, pull
 
 
 def check_reach(layers, predict, variables, gradients, draws):

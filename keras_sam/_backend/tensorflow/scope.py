@@ -36,9 +36,11 @@ class Scope(keras.StatelessScope):
         self.updates[id(variable)] = (variable, value)
         super().add_update((variable, value))
 
-    def gradients(self, loss):
-        sources = list(self.sources.values())
-        return [_total(g) for g in self.tape.gradient(loss, sources)]
+    def gradients(self, target, output_gradients=None, inputs=()):
+        """Of a tensor or a list of them, for each variable and then for each input."""
+        sources = [list(self.sources.values()), list(inputs)]
+        gradients, of_inputs = self.tape.gradient(target, sources, output_gradients)
+        return [*map(_total, gradients), *of_inputs]
 
 
 def _total(gradients):

@@ -15,6 +15,7 @@ from keras_sam._backend.torch.passes import (
     check_reach,
     copied,
     differentiate,
+    pullback,
     read,
     records,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "mended",
     "out_of_memory",
     "product_of",
+    "pullback",
     "read",
     "reading",
     "records",

@@ -18,7 +18,7 @@ def records(variables):
     return torch.is_grad_enabled()
 
 
-def differentiate(layers, fn, variables, weights, state, draws, at=None):
+def differentiate(layers, fn, variables, weights, state, draws, at=None, inputs=()):
     """Leaves nothing in `.grad`: the gradients are asked for, not accumulated.
 
     Weights that require a gradient are those of a pass around this one, through which that
@@ -27,6 +27,7 @@ def differentiate(layers, fn, variables, weights, state, draws, at=None):
     inner = any(w.requires_grad for w in weights)
     if not inner:
         weights = [w.detach().requires_grad_() for w in weights]
+    inputs = [x.detach().requires_grad_() for x in inputs]
 
     def evaluate(stage):
         untracked = Untracked(layers, state)
@@ -34,11 +35,12 @@ def differentiate(layers, fn, variables, weights, state, draws, at=None):
 
         def run():
             with stage("forward"):
-                loss, aux = fn()
+                loss, aux = fn(*inputs)
             # What computes activations anew (gradient checkpointing) sees the scope then
             # too, as long as it runs in this thread.
             with stage("backward"), torch.autograd.set_multithreading_enabled(False):
-                return loss, aux, scope.gradients(loss, create_graph=inner)
+                gradients = scope.gradients(loss, inputs=inputs, create_graph=inner)
+                return loss, aux, gradients
 
         scope = Scope(variables, weights, values, untracked.tracked)
         with scope, _twice_differentiable(at is not None or inner):
@@ -50,6 +52,28 @@ def differentiate(layers, fn, variables, weights, state, draws, at=None):
     if inner:
         return loss, aux, gradients, updates
     return loss.detach(), _detached(aux), gradients, updates
+
+
+def pullback(layers, fn, variables, weights, state, draws):
+    weights = [w.detach().requires_grad_() for w in weights]
+    scope = Scope(variables, weights, weights, state)
+
+    def evaluate(stage):
+        with scope, stage("forward"):
+            return fn(scope)
+
+    with torch.enable_grad():
+        tensors, aux = draws.run(evaluate)
+
+    def pull(gradients):
+        pairs = zip(tensors, gradients)
+        reached = [(t, g) for t, g in pairs if g is not None and t.requires_grad]
+        if not reached:
+            return [None] * len(variables)
+        with scope, torch.autograd.set_multithreading_enabled(False):
+            return scope.gradients(*zip(*reached))
+
+    return tensors, _detached(aux), pull
 
 
 def copied(data):

@@ -25,13 +25,14 @@ class Scope(keras.StatelessScope):
             self.sources[id(variable)].append(value)
         super().add_update((variable, value))
 
-    def gradients(self, loss, create_graph):
-        sources = list(self.sources.values())
+    def gradients(self, target, output_gradients=None, inputs=(), create_graph=False):
+        """Of a tensor or a list of them, for each variable and then for each input."""
+        sources = [*self.sources.values(), *([x] for x in inputs)]
         values = [value for values in sources for value in values]
         if not values:
             return []
         gradients = torch.autograd.grad(
-            loss, values, allow_unused=True, create_graph=create_graph
+            target, values, output_gradients, allow_unused=True, create_graph=create_graph
         )
         gradients = iter(map(_laid_out, gradients, values))
         return [_total([next(gradients) for _ in values]) for values in sources]
