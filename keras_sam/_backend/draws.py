@@ -20,14 +20,7 @@ _passes = 0
 
 
 class Randomness:
-    """How a model draws random numbers that are not Keras's.
-
-    Attributes:
-        quiet: Bool. Whether it is known to draw none but by way of Python's and NumPy's
-            functions, which `Draws` sees.
-    """
-
-    quiet = True
+    """How a model draws random numbers that are not Keras's."""
 
     def draws(self, private=False):
         """The `Draws` of a step's passes, all of the same examples.
@@ -46,11 +39,6 @@ class Draws:
         self.private = private
         self.kept = None
         self.copies = {}
-
-    @property
-    def drew(self):
-        """Whether a pass has drawn something."""
-        return bool(self.kept)
 
     @contextlib.contextmanager
     def for_a_pass(self):

@@ -6,6 +6,7 @@ import threading
 
 class _Running(threading.local):  # Of a strategy's replicas, each has a thread.
     ascent_pass = False
+    asked = False
 
 
 _running = _Running()
@@ -56,7 +57,18 @@ def in_ascent_pass():
         - [The paper's code](https://github.com/google-research/sam), where the argument
           `true_gradient` says so
     """
+    _running.asked = True
     return _running.ascent_pass
+
+
+def asks(fn):
+    """Calls `fn()`. Returns whether it has asked `in_ascent_pass`."""
+    before, _running.asked = _running.asked, False
+    try:
+        fn()
+        return _running.asked
+    finally:
+        _running.asked = before
 
 
 def ascent_pass(evaluate):

@@ -113,9 +113,9 @@ def _take_step(training, objective, now, geometry, rows, given, memory):
     if fraction < 1:
         some = evaluation_of(functools.partial(_backend.head, fraction=fraction))
     evaluate, given = evaluation_of(), given or []
-    if training.randomness.quiet and rules.can_share(training.trunk):
+    if rules.can_share(training.trunk):
         shared = Shared(training.trunk, evaluate)
-        if shared.begin(weights, training.randomness.draws(private=True)):
+        if shared.begin(weights, training.randomness.draws()):
             step = sharpness_aware_step(shared, weights, rules, memory, given)
             return step._replace(gradients=shared.complete(step.gradients))
     return sharpness_aware_step(evaluate, weights, rules, memory, given, some)

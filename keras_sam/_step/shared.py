@@ -14,6 +14,7 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import keras_graph, keras_trainer
+from keras_sam._step.ascent_pass import asks
 
 
 class _Enough(BaseException):
@@ -108,14 +109,16 @@ class Shared:
 
         Args:
             weights: List of tensors.
-            draws: `Draws` that leave all generators where they are.
+            draws: `Draws` of this run alone.
         """
         record, of = self.record, self.evaluation
         if not self.trunk.runs:
             return False
 
         def run(scope):
-            record.make(of.forward, scope)
+            # A layer that asks which pass it is in may give something else in the other.
+            asked = asks(lambda: record.make(of.forward, scope))
+            record.complete = record.complete and not asked
             return record.tensors, (record.others, [value for _, value in record.updates])
 
         self.tensors, (record.others, values), self.pull = _backend.pullback(
@@ -125,7 +128,7 @@ class Shared:
         assigned = [variable for variable, _ in record.updates]
         self.updates = list(zip(assigned, values))
         owned = all(id(variable) in self.trunk.variables for variable in assigned)
-        return record.complete and owned and not draws.drew
+        return record.complete and owned
 
     def __call__(self, weights):
         def forward(*tensors):

@@ -34,10 +34,6 @@ class Randomness(draws.Randomness):
         self.watched = {"forward", "backward"}
         self.known = False
 
-    @property
-    def quiet(self):
-        return self.known and not self.watched
-
     def draws(self, private=False):
         return Draws(private, self)
 
@@ -51,10 +47,6 @@ class Draws(draws.Draws):
         super().__init__(private)
         self.model = model
         self.tensors = None
-
-    @property
-    def drew(self):
-        return super().drew or bool(self.tensors)
 
     def run(self, evaluate):
         """One pass, `evaluate(stage)`, in which `stage(name)` is the scope of a stage."""
