@@ -64,7 +64,7 @@ def test_models_that_have_learned_nothing_are_left_out_of_one_column():
 @pytest.mark.parametrize(
     "task",
     [
-        pytest.param("digits", marks=long_on("torch")),
+        pytest.param("digits", marks=long_on("torch") + long_on("tensorflow")),
         pytest.param("fashion", marks=long_on("torch") + long_on("jax")),
     ],
 )

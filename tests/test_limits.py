@@ -10,10 +10,19 @@ from hypothesis import strategies as st
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
-from tests.helpers import MODES, array, assert_identical, long_if_eager, state
+from tests.helpers import (
+    MODES,
+    array,
+    assert_identical,
+    long_if_eager,
+    long_on,
+    state,
+)
 from tests.models import classify, cnn, random_images
 from tests.plain import trained
 from tests.rules import INF
+
+pytestmark = long_on("jax")
 
 SAM = {
     "one step": {"ascent": lambda: ascents.LpBall(steps=1)},

@@ -65,7 +65,7 @@ def logs_of(folder, task):
 @pytest.mark.parametrize(
     "task, m",
     [
-        ("loop", None),
+        pytest.param("loop", None, marks=pytest.mark.slow),
         pytest.param("fit", None, marks=pytest.mark.slow),
         ("fit", "global"),
     ],

@@ -51,7 +51,11 @@ def groups_of_a_transformer():
 
 @pytest.mark.parametrize(
     "topology",
-    ["v5e:2x2", pytest.param("v5e:4x4", marks=pytest.mark.slow), "v5e:16x16"],
+    [
+        "v5e:2x2",
+        pytest.param("v5e:4x4", marks=pytest.mark.slow),
+        pytest.param("v5e:16x16", marks=pytest.mark.slow),
+    ],
 )
 def test_one_all_reduce_and_two_plain_steps(topology):
     four = topology == "v5e:2x2"

@@ -8,7 +8,7 @@ from keras import layers, ops
 import keras_sam
 from keras_sam import ascents, descents, schedules
 from keras_sam._step.rules import Rules
-from tests.helpers import BACKEND, MODES, array, assert_identical, state
+from tests.helpers import BACKEND, MODES, array, assert_identical, long_if_eager, state
 from tests.models import classify, random_images
 
 HEAD = ascents.LpBall(variables="(top|last)")
@@ -108,13 +108,16 @@ def assert_shared_is_unshared(make, monkeypatch, runs=True, **kwargs):
     assert_identical(*found, rtol=2e-5)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", long_if_eager(MODES))
+@pytest.mark.parametrize("m", [None, 3])
+def test_the_same_step(m, mode, monkeypatch):
+    assert_shared_is_unshared(lambda: sharp(m=m), monkeypatch, **mode)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
         {"m": 4},
-        {"m": 3},
         {"schedule": schedules.Every(2)},
         {"ascent": ascents.Momentum(variables="^(top|last)")},
         {"ascent": ascents.Adaptive(variables="^last")},
@@ -122,8 +125,8 @@ def assert_shared_is_unshared(make, monkeypatch, runs=True, **kwargs):
     ],
     ids=str,
 )
-def test_the_same_step(settings, mode, monkeypatch):
-    assert_shared_is_unshared(lambda: sharp(**settings), monkeypatch, **mode)
+def test_rules(settings, monkeypatch):
+    assert_shared_is_unshared(lambda: sharp(**settings), monkeypatch)
 
 
 @pytest.mark.parametrize("make", [of_sequence, of_two_models, of_many_outputs])

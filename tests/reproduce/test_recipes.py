@@ -86,7 +86,14 @@ def perturbed(name):
     return ""
 
 
-@pytest.mark.parametrize("name", RECIPES)
+# The smoke runs of these are long, and another recipe has the same network.
+LONG = {"finetune_efficientnet_b7"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in RECIPES],
+)
 def test_smoke(name, tmp_path, monkeypatch):
     if BACKEND != "tensorflow" and name not in ON_JAX:
         pytest.skip("The recipes are the same on all backends.")

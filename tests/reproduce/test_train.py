@@ -16,7 +16,7 @@ pytestmark = only_on("tensorflow", "The flags are the same on all backends.")
 
 def run(*flags):
     with flagsaver.flagsaver():
-        train.FLAGS(["train.py", "--recipe=fashion_mnist_small", "--verbose=0", *flags])
+        train.FLAGS(["train.py", "--recipe=fashion_mnist_mlp", "--verbose=0", *flags])
         train.main(["train.py"])
 
 
@@ -38,7 +38,7 @@ def test_all_that_goes_around_a_run(tmp_path, capsys, monkeypatch):
         f"--output_dir={tmp_path / 'results'}",
     )
     files = sorted((tmp_path / "results").glob("*.json"))
-    names = [f"fashion_mnist_small,ema=0.9,seed={seed}" for seed in (0, 1)]
+    names = [f"fashion_mnist_mlp,ema=0.9,seed={seed}" for seed in (0, 1)]
     assert [file.stem for file in files] == names
     results = [json.loads(file.read_text()) for file in files]
     assert all(run["dtype"] == "mixed_bfloat16" for run in results)
