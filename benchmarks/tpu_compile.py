@@ -31,7 +31,7 @@ flags.DEFINE_multi_enum("network", ["cnn"], ["cnn", "transformer"], "What is tra
 flags.DEFINE_multi_string("topology", ["v5e:2x2"], "TPU topologies.")
 flags.DEFINE_multi_string(
     "step",
-    ["plain", "sam", "below", "above", "global", "quarter", "every"],
+    ["plain", "sam", "below", "above", "global", "quarter", "every", "head"],
     "Steps to compile.",
 )
 flags.DEFINE_float("effort", -1.0, "The compiler's, -1 for the lowest and 0 for its own.")
@@ -54,7 +54,7 @@ def cnn():
             x = layers.Conv2D(filters, 1, strides)(x)
         x = layers.ReLU()(layers.Add()([x, y]))
     x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
-    return keras.Model(inputs, layers.Dense(10)(x))
+    return keras.Model(inputs, layers.Dense(10, name="head")(x))
 
 
 def _convolution(x, filters, strides=1):
@@ -75,7 +75,7 @@ def transformer(width=768):
         y = layers.Dense(width)(layers.Dense(4 * width, "gelu")(y))
         x = layers.Add()([x, layers.Dropout(0.1)(y)])
     x = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x))
-    return keras.Model(inputs, layers.Dense(1000)(x))
+    return keras.Model(inputs, layers.Dense(1000, name="head")(x))
 
 
 # With the number of examples on a replica.
@@ -90,6 +90,7 @@ def settings(step, n):
         "global": {"m": "global"},
         "quarter": {"schedule": keras_sam.schedules.Fraction(0.25)},
         "every": {"schedule": keras_sam.schedules.Every(5)},
+        "head": {"ascent": keras_sam.ascents.LpBall(variables="^head")},
     }[step]
 
 

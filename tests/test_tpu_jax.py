@@ -38,7 +38,7 @@ def compiled(network, topology, *steps):
 
 
 def a_cnn():
-    return compiled("cnn", "v5e:2x2", "plain", "sam", "below")
+    return compiled("cnn", "v5e:2x2", "plain", "sam", "below", "head")
 
 
 def a_transformer():
@@ -66,6 +66,12 @@ def test_one_all_reduce_and_two_plain_steps(topology):
     assert weights < gradients < 1.01 * weights
     assert rows["sam"]["collectives"] == a_cnn()["sam"]["collectives"]
     assert 1.95 <= rows["sam"]["flops"] / rows["plain"]["flops"] <= 2.02
+
+
+def test_what_no_perturbation_reaches_runs_once():
+    rows = a_cnn()
+    assert rows["head"]["flops"] <= 1.01 * rows["plain"]["flops"]
+    assert rows["head"]["collectives"] == rows["sam"]["collectives"]
 
 
 def test_groups_of_examples_need_no_communication():

@@ -8,7 +8,16 @@ from keras import layers, ops
 import keras_sam
 from keras_sam import ascents, descents, schedules
 from keras_sam._step.rules import Rules
-from tests.helpers import BACKEND, MODES, array, assert_identical, long_if_eager, state
+from tests import memories
+from tests.helpers import (
+    BACKEND,
+    MODES,
+    array,
+    assert_identical,
+    long_if_eager,
+    only_on,
+    state,
+)
 from tests.models import classify, random_images
 
 HEAD = ascents.LpBall(variables="(top|last)")
@@ -99,12 +108,12 @@ def trained(make, monkeypatch, share, fit=None, **mode):
     return model, history
 
 
-def assert_shared_is_unshared(make, monkeypatch, runs=True, **kwargs):
+def assert_shared_is_unshared(make, monkeypatch, stands=True, **kwargs):
     found = []
     for share in (True, False):
         model, history = trained(make, monkeypatch, share, **kwargs)
         found.append([*state(model), *map(np.array, history.values())])
-        assert model._sharpness_aware.trunk.runs is (runs or not share)
+        assert model._sharpness_aware.trunk.stands is (stands if share else None)
     assert_identical(*found, rtol=2e-5)
 
 
@@ -222,7 +231,108 @@ def test_a_layer_that_is_another_in_the_ascent_pass(monkeypatch):
         x = layers.Dense(4)(Gate()(layers.Flatten()(inputs)))
         return keras_sam.SAMModel(inputs, layers.Dense(3, name="last")(x), ascent=HEAD)
 
-    assert_shared_is_unshared(make, monkeypatch, runs=False)
+    assert_shared_is_unshared(make, monkeypatch, stands=False)
+
+
+class Keeps(layers.Layer):
+    """Hands on a tensor otherwise than as its output."""
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, x):
+        self.kept = {"mean": ops.mean(ops.square(x * self.w))}
+        return x
+
+
+class UsesIt(keras_sam.SAMModel):
+    def compute_loss(self, *args, **kwargs):
+        (keeps,) = (layer for layer in self.layers if isinstance(layer, Keeps))
+        return super().compute_loss(*args, **kwargs) + keeps.kept["mean"]
+
+
+class Twice(keras_sam.SAMModel):
+    """Runs its graph a second time, on other images."""
+
+    def compute_loss(self, x, y, y_pred, sample_weight, training=True):
+        loss = super().compute_loss(x, y, y_pred, sample_weight)
+        return loss + ops.mean(ops.square(self(1 - x, training=True)))
+
+
+def through(layer, cls=keras_sam.SAMModel, units=4):
+    inputs = keras.Input((8, 8, 1))
+    x = layer(layers.Dense(units)(layers.Flatten()(inputs)))
+    return cls(inputs, layers.Dense(3, name="last")(x), rho=0.5, ascent=HEAD)
+
+
+def borrowing():
+    """A layer of the trunk multiplies by the bias of the last one."""
+    last = layers.Dense(3, name="last", bias_initializer="ones")
+    last.build((None, 3))
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Dense(3)(layers.Flatten()(inputs))
+    x = layers.Lambda(lambda x: x * last.bias, output_shape=(3,))(x)
+    return keras_sam.SAMModel(inputs, last(x), rho=0.5, ascent=HEAD)
+
+
+def words():
+    """A mask goes from the trunk to the head."""
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Lambda(lambda x: ops.cast(ops.relu(x) * 3, "int32"))(
+        layers.Flatten()(inputs)
+    )
+    x = layers.Embedding(16, 4, mask_zero=True)(x)
+    x = layers.GlobalAveragePooling1D()(layers.Dense(4, name="top")(x))
+    outputs = layers.Dense(3, name="last")(x)
+    return keras_sam.SAMModel(inputs, outputs, rho=0.5, ascent=HEAD)
+
+
+@pytest.mark.parametrize(
+    "make, stands",
+    [
+        (lambda: through(Keeps(), UsesIt), False),
+        (lambda: through(layers.ReLU(), Twice), True),
+        (borrowing, False),
+        (words, True),
+    ],
+    ids=["kept", "twice", "borrowing", "masks"],
+)
+def test_ways_around_the_outputs(make, stands, monkeypatch):
+    assert_shared_is_unshared(make, monkeypatch, stands=stands)
+
+
+@only_on("torch", "Elsewhere tensors do not change.")
+def test_a_head_that_changes_its_input(monkeypatch):
+    class InPlace(layers.Layer):
+        def build(self, shape):
+            self.top = self.add_weight(name="top", shape=(4,), initializer="ones")
+
+        def call(self, x):
+            return x.mul_(0.5) * self.top
+
+    assert_shared_is_unshared(lambda: through(InPlace()), monkeypatch)
+    assert_shared_is_unshared(lambda: frozen(through(InPlace())), monkeypatch)
+
+
+def frozen(model):
+    model.layers[2].trainable = False
+    return model
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras trains on one device there.")
+@pytest.mark.parametrize("m", [None, "global"])
+def test_replicas(m, monkeypatch):
+    found = []
+    for share in (True, False):
+        monkeypatch.setattr(Rules, "can_share", lambda self, trunk, share=share: share)
+        keras.backend.clear_session()
+        with memories.replicated(2):
+            keras.utils.set_random_seed(1)
+            model = classify(sharp(m=m))
+            model.fit(*random_images(24), batch_size=8, shuffle=False, verbose=0)
+        found.append(state(model))
+        assert model._sharpness_aware.trunk.stands is (True if share else None)
+    assert_identical(*found, rtol=2e-5)
 
 
 @pytest.mark.parametrize("variables", [None, "kernel", "^conv2d"])

@@ -1,5 +1,6 @@
 """Which of a step's passes runs, for layers whose gradient depends on it."""
 
+import contextlib
 import functools
 import threading
 
@@ -61,12 +62,12 @@ def in_ascent_pass():
     return _running.ascent_pass
 
 
-def asks(fn):
-    """Calls `fn()`. Returns whether it has asked `in_ascent_pass`."""
+@contextlib.contextmanager
+def listening():
+    """Yields a callable: whether a layer has asked `in_ascent_pass` within this."""
     before, _running.asked = _running.asked, False
     try:
-        fn()
-        return _running.asked
+        yield lambda: _running.asked
     finally:
         _running.asked = before
 

@@ -14,7 +14,7 @@ import keras
 
 from keras_sam import _backend
 from keras_sam._backend import keras_graph, keras_trainer
-from keras_sam._step.ascent_pass import asks
+from keras_sam._step.ascent_pass import listening
 
 
 class _Enough(BaseException):
@@ -30,23 +30,27 @@ class _Record:
         others: List of the outputs that have no gradient, and of all outputs' masks.
         losses: List, for each node of the trunk, of the number of losses it has added.
         updates: List of `(variable, value)` that it assigns.
-        complete: Bool. Whether all of it has run.
+        alone: Bool. Whether all of it has run, and has to do with the rest of the model by
+            its outputs alone.
     """
 
     def __init__(self, trunk):
-        self.trunk, self.complete = trunk, False
+        self.trunk, self.alone = trunk, False
         self.tensors, self.others, self.losses, self.updates = [], [], [], []
 
-    def make(self, forward, scope):
+    def make(self, forward, scope, layers):
         """Runs `forward` in a scope, until the trunk has run."""
-        nodes, updates = enumerate(self.trunk.nodes), {}
+        nodes, updates, reads = enumerate(self.trunk.nodes), {}, set()
+        kept, complete = _kept(layers), False
 
         def run(call):
+            nonlocal complete
             index, node = next(nodes)
             if node.used is None:
                 return [object()] * node.count
             count, before = len(scope.losses), dict(scope.updates)
-            outputs = call()
+            with _watched(scope, reads):
+                outputs = call()
             flat = keras.tree.flatten(outputs)
             for i, is_float in node.used:
                 (self.tensors if is_float else self.others).append(flat[i])
@@ -58,18 +62,28 @@ class _Record:
                 (key, pair) for key, pair in changed if before.get(key) is not pair
             )
             if index == self.trunk.last:
-                self.complete = True
+                complete = True
                 raise _Enough
             return outputs
 
-        with keras_graph.operations_by(self.trunk.graph, run), contextlib.suppress(_Enough):
-            forward()
+        with listening() as asked:
+            by_node = keras_graph.operations_by(self.trunk.graph, run)
+            with by_node, contextlib.suppress(_Enough):
+                forward()
+            self.alone = (
+                complete
+                and not asked()  # Which pass this is: in the other it may give another h.
+                and not reads & self.trunk.perturbed
+                and updates.keys() <= self.trunk.variables
+                and _kept(layers).keys() <= kept.keys()
+            )
         self.updates = list(updates.values())
 
     def given(self, forward, tensors):
         """`forward()`, in which the trunk gives these tensors and does not run."""
         nodes, losses = iter(self.trunk.nodes), iter(self.losses)
-        tensors, others = iter(tensors), iter(self.others)
+        # The head may change them in place.
+        tensors, others = map(iter, _backend.copied((list(tensors), self.others)))
 
         def run(call):
             node = next(nodes)
@@ -85,6 +99,32 @@ class _Record:
 
         with keras_graph.operations_by(self.trunk.graph, run):
             return forward()
+
+
+@contextlib.contextmanager
+def _watched(scope, reads):
+    """Adds the ids of variables whose values are read of a scope."""
+
+    def read(variable):
+        reads.add(id(variable))
+        return type(scope).get_current_value(scope, variable)
+
+    scope.get_current_value = read
+    try:
+        yield
+    finally:
+        del scope.get_current_value
+
+
+def _kept(layers):
+    """The tensors that layers have as attributes, or in such, by their ids."""
+    found = {}
+    for layer in layers:
+        for value in vars(layer).values():
+            values = list(value.values()) if isinstance(value, dict) else value
+            values = values if isinstance(values, (list, tuple, set)) else [values]
+            found |= {id(x): x for x in values if keras.ops.is_tensor(x)}
+    return found
 
 
 class Shared:
@@ -112,23 +152,21 @@ class Shared:
             draws: `Draws` of this run alone.
         """
         record, of = self.record, self.evaluation
-        if not self.trunk.runs:
+        if self.trunk.stands is False:
             return False
+        layers = of.objective.layers
+        suspects = layers if self.trunk.stands is None else []  # To look takes time.
 
         def run(scope):
-            # A layer that asks which pass it is in may give something else in the other.
-            asked = asks(lambda: record.make(of.forward, scope))
-            record.complete = record.complete and not asked
+            record.make(of.forward, scope, suspects)
             return record.tensors, (record.others, [value for _, value in record.updates])
 
         self.tensors, (record.others, values), self.pull = _backend.pullback(
-            of.objective.layers, run, self.variables, weights, of.given, draws
+            layers, run, self.variables, weights, of.given, draws
         )
-        self.trunk.runs = record.complete
-        assigned = [variable for variable, _ in record.updates]
-        self.updates = list(zip(assigned, values))
-        owned = all(id(variable) in self.trunk.variables for variable in assigned)
-        return record.complete and owned
+        self.updates = [(v, value) for (v, _), value in zip(record.updates, values)]
+        self.trunk.stands = record.alone
+        return record.alone
 
     def __call__(self, weights):
         def forward(*tensors):
