@@ -301,6 +301,23 @@ def test_ways_around_the_outputs(make, stands, monkeypatch):
     assert_shared_is_unshared(make, monkeypatch, stands=stands)
 
 
+def test_the_mask_of_the_loss(monkeypatch):
+    """It comes from the trunk by way of the predictions."""
+    rng, found = np.random.default_rng(0), []
+    x, y = rng.integers(0, 3, (8, 6)), rng.normal(size=(8, 6, 2))
+    for share in (True, False):
+        monkeypatch.setattr(Rules, "can_share", lambda self, trunk, share=share: share)
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((6,), dtype="int32")
+        embedded = layers.Embedding(3, 4, mask_zero=True)(inputs)
+        outputs = layers.Dense(2, name="last")(embedded)
+        model = keras_sam.SAMModel(inputs, outputs, rho=0.5, ascent=HEAD)
+        model.compile("sgd", "mse")
+        model.fit(x, y, verbose=0)
+        found.append(state(model))
+    assert_identical(*found, rtol=2e-5)
+
+
 @only_on("torch", "Elsewhere tensors do not change.")
 def test_a_head_that_changes_its_input(monkeypatch):
     class InPlace(layers.Layer):
