@@ -128,7 +128,7 @@ def test_the_same_step(m, mode, monkeypatch):
     [
         {"m": 4},
         {"schedule": schedules.Every(2)},
-        {"ascent": ascents.Momentum(variables="^(top|last)")},
+        {"ascent": ascents.Friendly(variables="^(top|last)")},
         {"ascent": ascents.Adaptive(variables="^last")},
         {"ascent": ascents.LpBall(variables="^(top|last)", steps=2)},
     ],
