@@ -65,7 +65,7 @@ def test_models_that_have_learned_nothing_are_left_out_of_one_column():
     "task",
     [
         pytest.param("digits", marks=long_on("torch") + long_on("tensorflow")),
-        pytest.param("fashion", marks=long_on("torch") + long_on("jax")),
+        pytest.param("fashion", marks=pytest.mark.slow),
     ],
 )
 def test_smoke(task, tmp_path):
