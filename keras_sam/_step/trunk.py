@@ -46,7 +46,8 @@ class Trunk:
 
 
 def trunk_of(model, perturbed):
-    """The `Trunk` of a model, or `None` where there is none.
+    """The `Trunk` of a model, or `None` where there is none, or none worth it: without
+    weights or seeds.
 
     Args:
         model: A Keras model.
@@ -61,7 +62,8 @@ def trunk_of(model, perturbed):
     trunk = [node for node in nodes if id(node.operation) not in reached]
     head = [node for node in nodes if id(node.operation) in reached]
     moved = [_ids(part, "non_trainable_variables") for part in (trunk, head)]
-    if not trunk or moved[0] & moved[1]:  # The trunk would move it first.
+    # Of what both move, the trunk would move it first.
+    if not _ids(trunk, "variables") or moved[0] & moved[1]:
         return None
     used = {id(tensor) for node in head for tensor in node.input_tensors}
     used |= set(map(id, graph.outputs))
