@@ -93,15 +93,13 @@ def _reached(nodes, perturbed):
     """
     reached = {id(n.operation) for n in nodes if perturbed & _ids([n], "variables")}
     made_by = {id(tensor): id(n.operation) for n in nodes for tensor in n.outputs}
-    while True:
-        further = {
-            id(node.operation)
-            for node in nodes
-            if any(made_by.get(id(tensor)) in reached for tensor in node.input_tensors)
-        }
-        if further <= reached:
-            return reached
-        reached |= further
+    count = None
+    while count != len(reached):
+        count = len(reached)
+        for node in nodes:
+            if any(made_by.get(id(tensor)) in reached for tensor in node.input_tensors):
+                reached.add(id(node.operation))
+    return reached
 
 
 def _ids(nodes, kind):
