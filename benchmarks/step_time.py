@@ -20,8 +20,10 @@ from pathlib import Path
 import keras
 import numpy as np
 from absl import app, flags
+from step_networks import NETWORKS
 
 import keras_sam
+from keras_sam import ascents, schedules
 
 if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
@@ -31,7 +33,7 @@ elif keras.backend.backend() == "jax":
 FLAGS = flags.FLAGS
 MODES = {"tensorflow": ["graph", "jit"], "jax": ["jit"], "torch": ["eager"]}
 flags.DEFINE_enum("backend", "tensorflow", MODES, "Keras's backend.")
-flags.DEFINE_multi_enum("network", ["cnn", "mlp"], ["cnn", "mlp"], "What is trained.")
+flags.DEFINE_multi_enum("network", [*NETWORKS], [*NETWORKS], "What is trained.")
 flags.DEFINE_multi_enum(
     "mode", None, ["graph", "jit", "eager"], "How it is compiled: by default, every way."
 )
@@ -39,31 +41,18 @@ flags.DEFINE_integer("rounds", 25, "Rounds, of which the median counts.", lower_
 flags.DEFINE_integer("steps", 4, "Steps of each in a round.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 128, "Examples in a step.", lower_bound=1)
 flags.DEFINE_integer("processes", 3, "Of them the median peak counts.", lower_bound=1)
-flags.DEFINE_enum("peak_of", None, ["plain", "sam"], "Print the peak memory of one only.")
+flags.DEFINE_bool("memory", True, "Measure the peak memory, too.")
+flags.DEFINE_string("peak_of", None, "Print the peak memory of one step only.")
 
-MODELS = {"plain": keras.Model, "sam": keras_sam.SAMModel}
-
-
-def cnn():
-    layers = keras.layers
-    inputs = keras.Input((32, 32, 3))
-    x = inputs
-    for filters, strides in ((32, 1), (32, 1), (64, 2), (64, 1), (128, 2)):
-        x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
-        x = layers.ReLU()(x)
-    return inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x))
-
-
-def mlp():
-    inputs = keras.Input((784,))
-    x = inputs
-    for _ in range(3):
-        x = keras.layers.Dense(2048, activation="relu")(x)
-    return inputs, keras.layers.Dense(10)(x)
-
-
-NETWORKS = {"cnn": cnn, "mlp": mlp}
+# SAM itself, two steps of one pass, groups, and a perturbation of the last layer alone.
+STEPS = {
+    "sam": {},
+    "stays": {"schedule": schedules.Between(10**9)},
+    "last": {"ascent": ascents.LastStep()},
+    "m=32": {"m": 32},
+    "head": {"ascent": ascents.LpBall(variables="^head")},
+}
+flags.DEFINE_multi_enum("step", ["sam"], [*STEPS], "What is timed against a plain step.")
 
 
 class Run:
@@ -71,7 +60,9 @@ class Run:
 
     def __init__(self, kind, network, mode, **settings):
         keras.utils.set_random_seed(0)
-        self.model = model = MODELS[kind](*NETWORKS[network](), **settings)
+        cls = keras.Model if kind == "plain" else keras_sam.SAMModel
+        settings = {**STEPS.get(kind, {}), **settings}
+        self.model = model = cls(*NETWORKS[network](keras), **settings)
         model.compile(
             keras.optimizers.SGD(0.01, momentum=0.9),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -162,31 +153,29 @@ def main(argv):
         print(peak_of_steps(run))
         return
     print(where)
-    columns = ("network", "mode", "plain ms", "SAM ms", "ratio", "plain MB", "SAM MB")
-    print("|", " | ".join((*columns, "extra MB (weights)")), "|")
-    print("|---" * 8 + "|")
+    print("| network | mode | step | ms | ratio | MB | extra MB (weights) |")
+    print("|---" * 7 + "|")
     for network, mode in itertools.product(
         FLAGS.network, FLAGS.mode or MODES[FLAGS.backend]
     ):
-        runs = [Run(kind, network, mode) for kind in MODELS]
+        kinds = ["plain", *FLAGS.step]
+        runs = [Run(kind, network, mode) for kind in kinds]
         for run in runs * 2:
             run.seconds_per_step()
         times = np.array(
             [[run.seconds_per_step() for run in runs] for _ in range(FLAGS.rounds)]
         )
-        plain, sam = 1000 * np.median(times, axis=0)
-        ratio = np.median(times[:, 1] / times[:, 0])
-        peaks = [
-            peak_megabytes(__file__, peak_of=kind, network=network, mode=mode)
-            for kind in MODELS
-        ]
         weights = 4 * runs[0].model.count_params() / 2**20
-        print(
-            f"| {network} | {mode} | {plain:.1f} | {sam:.1f} | {ratio:.3f} "
-            f"| {peaks[0]:.0f} | {peaks[1]:.0f} "
-            f"| {peaks[1] - peaks[0]:.0f} ({weights:.1f}) |",
-            flush=True,
-        )
+        before = None
+        for kind, column in zip(kinds, times.T):
+            ms, ratio = 1000 * np.median(column), np.median(column / times[:, 0])
+            peak, extra = "", ""
+            if FLAGS.memory:
+                found = peak_megabytes(__file__, peak_of=kind, network=network, mode=mode)
+                before = found if before is None else before
+                peak, extra = f"{found:.0f}", f"{found - before:.0f} ({weights:.1f})"
+            row = network, mode, kind, f"{ms:.1f}", f"{ratio:.3f}", peak, extra
+            print("|", " | ".join(row), "|", flush=True)
 
 
 if __name__ == "__main__":
