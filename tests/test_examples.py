@@ -82,6 +82,13 @@ def test_step_time():
 
 
 @pytest.mark.slow
+def test_steps_of_other_libraries():
+    result = run("benchmarks/peers.py", *SMALL)
+    assert result.returncode == 0, result.stderr
+    assert f"| cnn | {MODE} |" in result.stdout
+
+
+@pytest.mark.slow
 def test_import_time():
     result = run("benchmarks/import_time.py", "--rounds=1", f"--backends={BACKEND}")
     assert result.returncode == 0, result.stderr
