@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 import keras_sam
+from keras_sam import ascents
 from keras_sam._step.rules import Rules
 from tests.helpers import (
     assert_identical,
@@ -49,14 +50,16 @@ def through(layer, cls=keras_sam.SAMModel, units=4):
     return cls(inputs, layers.Dense(3, name="last")(x), rho=0.5, ascent=HEAD)
 
 
-def borrowing():
-    """A layer of the trunk multiplies by the bias of the last one."""
+def borrowing(perturbed):
+    """A layer of the trunk multiplies by the bias of the last one, which is trained."""
     last = layers.Dense(3, name="last", bias_initializer="ones")
     last.build((None, 3))
     inputs = keras.Input((8, 8, 1))
     x = layers.Dense(3)(layers.Flatten()(inputs))
     x = layers.Lambda(lambda x: x * last.bias, output_shape=(3,))(x)
-    return keras_sam.SAMModel(inputs, last(x), rho=0.5, ascent=HEAD)
+    return keras_sam.SAMModel(
+        inputs, last(x), rho=0.5, ascent=ascents.LpBall(variables=perturbed)
+    )
 
 
 def words():
@@ -76,10 +79,11 @@ def words():
     [
         (lambda: through(Keeps(), UsesIt), False),
         (lambda: through(layers.ReLU(), Twice), True),
-        (borrowing, False),
+        (lambda: borrowing("^last"), False),
+        (lambda: borrowing("^last/kernel"), False),
         (words, True),
     ],
-    ids=["kept", "twice", "borrowing", "masks"],
+    ids=["kept", "twice", "of a perturbed one", "of another one", "masks"],
 )
 def test_ways_around_the_outputs(make, stands, monkeypatch):
     assert_shared_is_unshared(make, monkeypatch, stands=stands)

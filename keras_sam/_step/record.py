@@ -65,7 +65,7 @@ class Record:
             self.alone = (
                 complete
                 and not asked()  # Which pass this is: in the other it may give another h.
-                and not reads & self.trunk.perturbed
+                and reads <= self.trunk.variables  # And borrows no weight of the head.
                 and updates.keys() <= self.trunk.variables
                 and _kept(layers).keys() <= kept.keys()
             )

@@ -29,16 +29,14 @@ class Trunk:
         graph: What runs the nodes.
         nodes: List of all `Node`, in the order in which they run.
         last: Integer, the index of the trunk's last node.
-        perturbed: Set of the ids of the variables that are perturbed.
         variables: Set of the ids of its variables.
         trained: Set of the ids of those that are trained.
         stands: Bool. Whether it is all that it seems, as runs of it have shown; before the
             first `None`.
     """
 
-    def __init__(self, graph, nodes, perturbed):
-        self.graph, self.nodes, self.perturbed = graph, nodes, perturbed
-        self.stands = None
+    def __init__(self, graph, nodes):
+        self.graph, self.nodes, self.stands = graph, nodes, None
         self.last = max(i for i, node in enumerate(nodes) if node.used is not None)
         inside = [node for node in nodes if node.used is not None]
         self.variables = _ids(inside, "variables")
@@ -57,8 +55,7 @@ def trunk_of(model, perturbed):
     if graph is None or not _can_be_shared(model):
         return None
     nodes = keras_graph.nodes_of(graph)
-    perturbed = set(map(id, perturbed))
-    reached = _reached(nodes, perturbed)
+    reached = _reached(nodes, set(map(id, perturbed)))
     trunk = [node for node in nodes if id(node.operation) not in reached]
     head = [node for node in nodes if id(node.operation) in reached]
     moved = [_ids(part, "non_trainable_variables") for part in (trunk, head)]
@@ -76,8 +73,7 @@ def trunk_of(model, perturbed):
         is_float = keras.backend.is_float_dtype
         return [(i, is_float(t.dtype)) for i, t in outputs if id(t) in used]
 
-    nodes = [Node(n.operation, len(n.outputs), seen(n)) for n in nodes]
-    return Trunk(graph, nodes, perturbed)
+    return Trunk(graph, [Node(n.operation, len(n.outputs), seen(n)) for n in nodes])
 
 
 def _can_be_shared(model):
