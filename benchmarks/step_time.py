@@ -2,8 +2,8 @@
 
     python benchmarks/step_time.py --backend=jax
 
-The two train in turn, a few steps each, so that what else the machine does falls on both;
-the figure is the median over the rounds of the ratio of their times. Peak memory is that of
+All train in turn, a few steps each, so that what else the machine does falls on each; the
+figure is the median over the rounds of the ratio of their times. Peak memory is that of
 a process of its own for each, over steps that are compiled already.
 """
 
