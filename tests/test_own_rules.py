@@ -9,6 +9,7 @@ from keras import layers, ops
 
 import keras_sam
 from keras_sam import ascents, descents, schedules
+from keras_sam.norms import norm
 from tests.helpers import BACKEND, array, assert_identical
 from tests.jax_devices import data_parallel
 from tests.models import classify, rows, small
@@ -141,10 +142,16 @@ class Keeps(schedules.Schedule):
         return [ops.zeros_like(w) for w in weights]
 
 
+class KeepsPlain(Keeps):
+    def climbs(self, time, gradients, memory):
+        return False, memory
+
+
 MEMORIES = {
     "remember": (ascents.Momentum, "ascent", lambda gradients, memory: memory[:-1]),
     "climbs": (schedules.Adaptive, "schedule", lambda *_: (True, None)),
     "climbed": (Keeps, "schedule", lambda g, s, memory: broadcast(memory)),
+    "stayed": (KeepsPlain, "schedule", lambda g, memory: broadcast(memory)),
 }
 
 
@@ -155,6 +162,44 @@ def test_a_memory_of_other_shapes(method):
     model = classify(keras_sam.SAMModel(*small(), **{kind: rule}))
     with pytest.raises(ValueError, match=rf"`Wrong.{method}` must return what to remember"):
         model.train_on_batch(*rows(8))
+
+
+class Last(schedules.Schedule):
+    """Climbs where the last step's gradient was below 1."""
+
+    reuses = True
+
+    def init(self, weights):
+        return [ops.zeros(())]
+
+    def climbs(self, time, gradients, memory):
+        return memory[0] < 1, memory
+
+    def climbed(self, gradients, perturbed, memory):
+        return [norm(perturbed)]
+
+    def stayed(self, gradients, memory):
+        return [norm(gradients)]
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+def test_a_schedule_that_decides_by_the_last_step(fraction):
+    """The loss is linear in w, its gradient the mean of x at any w."""
+    inputs = keras.Input((1,))
+    outputs = layers.Dense(1, use_bias=False)(inputs)
+    schedule = Last(fraction=fraction)
+    model = keras_sam.SAMModel(inputs, outputs, rho=RHO, schedule=schedule)
+    model.compile(keras.optimizers.SGD(0.0), lambda y, y_pred: y_pred)
+    weight = float(array(model.trainable_weights[0])[0, 0])
+    for x, climbs in ((0.5, 1), (2.0, 1), (3.0, 0), (0.25, 0), (0.75, 1)):
+        model.reset_metrics()
+        batch = np.full((4, 1), x, "float32")
+        logs = model.train_on_batch(batch, np.zeros((4, 1)), return_dict=True)
+        # Of a fraction's step, the loss is that at w + eps.
+        rise = logs["loss"] - weight * x if fraction < 1 else logs["sharpness"]
+        np.testing.assert_allclose(rise, climbs * RHO * x, atol=1e-6)
+        (last,) = model._sharpness_aware.memory.values()["schedule"]
+        np.testing.assert_allclose(np.ravel(last), [x], rtol=1e-6)
 
 
 @pytest.mark.parametrize("base", [ascents.Ascent, ascents.Adaptive, descents.GSAM])

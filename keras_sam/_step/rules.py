@@ -164,7 +164,9 @@ class Rules:
             update = self.schedule.stay(s, own)
             check_tensors(self.schedule, "stay", update, trained)
             update = with_reuse(self.schedule, update, vectors)
-            return update, memory.descent, memory.schedule
+            after = self.schedule.stayed(s, own)
+            check_memory(self.schedule, "stayed", after, own)
+            return update, memory.descent, [*after, *vectors]
 
         update, seen, after = branch(climbs, climbed, stayed)
         update = self.gradients.for_optimizer(update, perturbed)

@@ -59,7 +59,7 @@ class Schedule:
         needs_gradient: Bool. Whether the decision, or the gradient of a step that does
             not climb, depends on the gradient at w.
         reuses: Bool. Whether the optimizer gets, on a step that does not climb, another
-            gradient than that at w.
+            gradient than that at w, or `climbed` or `stayed` remembers something.
 
     Raises:
         ValueError: if an argument is not of this form.
@@ -136,6 +136,10 @@ class Schedule:
 
     def climbed(self, gradients, perturbed, memory):
         """What to remember after a step that has climbed."""
+        return memory
+
+    def stayed(self, gradients, memory):
+        """What to remember after one that has not. The gradients are those at w."""
         return memory
 
     def stay(self, gradients, memory):
