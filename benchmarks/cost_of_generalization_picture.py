@@ -1,4 +1,6 @@
-"""The picture of `cost_of_generalization.py`: what each method gains, against its cost."""
+"""The picture of `cost_of_generalization.py`: the share of SAM's gain, against the cost."""
+
+from typing import NamedTuple
 
 import matplotlib
 
@@ -7,53 +9,86 @@ import matplotlib.pyplot as plt
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-TITLES = {
-    "noisy": "Digits, 40 % of the training labels random",
-    "few": "Digits, all labels right",
-}
 COLORS = {"plain": "tab:orange", "SAM": "tab:blue"}
 # Where a label may stand beside its point, in points of type: the first free one is taken.
 SIDES = [(1, 0.4), (-1, 0.4), (1, -0.4), (-1, -0.4), (-1, 1), (1, -1), (1, 1), (-1, -1)]
 PLACES = [(x * far, y * far) for far in (8, 13, 18, 24, 32) for x, y in SIDES]
+LOWEST, HIGHEST = -30, 160
+GOAL = 95, 1.15  # Percent of the gain, and the cost.
+COSTS = {"passes of a step": "passes", "time of training, relative to plain": "time"}
 
 
-def save_picture(results, rows, path):
-    """One panel. `rows` is what `summarize` gives of `results`."""
-    figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
-    for method, color in COLORS.items():
-        row = rows[method]
-        ends = row.accuracy - row.half_interval, row.accuracy + row.half_interval
-        axes.axhspan(*ends, color=color, alpha=0.15, linewidth=0)
-        axes.axhline(row.accuracy, color=color, linewidth=1, alpha=0.6)
-    for method, row in rows.items():
-        color = COLORS.get(method, "0.25")
-        point = row.cost, row.accuracy
-        axes.errorbar(*point, row.half_interval, fmt="o", color=color, elinewidth=0.8)
-    seeds = len(results["accuracy"]["plain"])
-    axes.set(
-        xlabel="time of training, relative to plain training",
-        ylabel="accuracy on test digits (%)",
-        title=f"{TITLES[results['task']]}. Mean of {seeds} seeds, 95 % intervals",
-    )
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.12)
-    write_labels(figure, axes, rows)
-    figure.savefig(path, dpi=120)
+class Point(NamedTuple):
+    cost: float
+    share: float
+    low: float
+    high: float
+
+
+def save_picture(tables, path):
+    """A row of panels for each task, with the cost in passes and in time.
+
+    Args:
+        tables: Dict from a task's title to what `summarize` gives.
+        path: Where to save it.
+    """
+    size = 13, 5.2 * len(tables)
+    drawn = []
+    figure, axes = plt.subplots(len(tables), 2, figsize=size, squeeze=False)
+    for line, (title, rows) in zip(axes, tables.items()):
+        for panel, (label, kind) in zip(line, COSTS.items()):
+            points = {name: point(row, kind) for name, row in rows.items()}
+            points = {name: p for name, p in points.items() if p and p.share > LOWEST}
+            left_out = len(rows) - len(points)
+            draw(panel, points)
+            drawn.append((panel, points))
+            panel.set(
+                xlabel=label,
+                ylabel="share of SAM's gain (%)",
+                title=f"{title}" + f"\n{left_out} below {LOWEST} %" * bool(left_out),
+            )
+    figure.tight_layout()
+    for panel, points in drawn:
+        write_labels(figure, panel, points)
+    figure.savefig(path, dpi=110)
     print(f"Picture saved to {path}")
 
 
-def write_labels(figure, axes, rows):
+def point(row, kind):
+    """`None` where the cost or the share is not known."""
+    cost = row.time
+    if kind == "passes":
+        cost = row.predicted if row.passes is None else row.passes
+    return cost and row.share and Point(cost, *(100 * part for part in row.share))
+
+
+def draw(axes, points):
+    """The points with their intervals, and where the goal is met."""
+    axes.axhline(0, color=COLORS["plain"], linewidth=1, alpha=0.6)
+    axes.axhline(100, color=COLORS["SAM"], linewidth=1, alpha=0.6)
+    share, cost = GOAL
+    axes.fill_between([0.95, cost], share, HIGHEST, color="tab:green", alpha=0.12)
+    for name, p in points.items():
+        ends = [[p.share - p.low], [p.high - p.share]]
+        color = COLORS.get(name, "0.35")
+        axes.errorbar(p.cost, p.share, ends, fmt="o", ms=4, color=color, elinewidth=0.8)
+    axes.set_ylim(LOWEST, HIGHEST)
+    axes.set_xlim(0.95, None)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def write_labels(figure, axes, points):
     """Each label where it covers the fewest points, intervals and other labels."""
     figure.canvas.draw()  # Which sets the scales.
-    taken = [box for row in rows.values() for box in occupied(axes, row)]
+    taken = [box for p in points.values() for box in occupied(axes, p)]
     frame = axes.get_window_extent()
 
     def covered(box):
         outside = box.x0 < frame.x0 or box.x1 > frame.x1
         return box.count_overlaps(taken) + len(taken) * outside
 
-    for method, row in sorted(rows.items(), key=lambda item: -item[1].accuracy):
-        labels = [write(axes, method, row, place) for place in PLACES]
+    for name, p in sorted(points.items(), key=lambda item: -item[1].share):
+        labels = [write(axes, name, p, place) for place in PLACES]
         boxes = [words(label) for label in labels]
         best = min(range(len(PLACES)), key=lambda i: covered(boxes[i]))
         taken.append(boxes[best])
@@ -61,18 +96,19 @@ def write_labels(figure, axes, rows):
             label.remove()
 
 
-def write(axes, method, row, place):
+def write(axes, name, point, place):
     """With a line to the point, unless that is near."""
     line = {"arrowstyle": "-", "color": "0.5", "linewidth": 0.6, "shrinkA": 0}
     return axes.annotate(
-        method,
-        (row.cost, row.accuracy),
+        name,
+        (point.cost, point.share),
         place,
         textcoords="offset points",
         ha="left" if place[0] > 0 else "right",
         va="center",
-        color=COLORS.get(method, "0.1"),
-        weight="bold" if method in COLORS else "normal",
+        fontsize=8,
+        color=COLORS.get(name, "0.1"),
+        weight="bold" if name in COLORS else "normal",
         arrowprops=line if place not in PLACES[: len(SIDES)] else None,
     )
 
@@ -80,13 +116,11 @@ def write(axes, method, row, place):
 def words(label):
     """The box of its words alone, in pixels."""
     label.get_window_extent()  # Which puts them into their place.
-    return Text.get_window_extent(label).padded(3)
+    return Text.get_window_extent(label).padded(2)
 
 
-def occupied(axes, row):
+def occupied(axes, point):
     """The boxes of a point and of its interval, in pixels."""
-    low, high = row.accuracy - row.half_interval, row.accuracy + row.half_interval
-    (x, bottom), (_, top) = axes.transData.transform([(row.cost, low), (row.cost, high)])
-    y = (bottom + top) / 2
-    point = Bbox([(x - 6, y - 6), (x + 6, y + 6)])
-    return point, Bbox([(x - 3, bottom), (x + 3, top)])
+    ends = [(point.cost, share) for share in (point.low, point.share, point.high)]
+    (x, bottom), (_, y), (_, top) = axes.transData.transform(ends)
+    return Bbox([(x - 5, y - 5), (x + 5, y + 5)]), Bbox([(x - 2, bottom), (x + 2, top)])

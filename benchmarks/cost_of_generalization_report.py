@@ -1,57 +1,79 @@
-"""The tables of `cost_of_generalization.py`, made from its JSON files."""
+"""The tables of `cost_of_generalization.py`, made from the lines of its files."""
 
 from typing import NamedTuple
 
 import numpy as np
+from cost_methods import METHODS
 from scipy import stats
 
 
 class Row(NamedTuple):
+    setting: dict
     accuracy: float
     half_interval: float  # 95 %, by Student's t
     share: tuple | None  # of SAM's gain, and its 95 % interval, by resampling seeds
-    cost: float  # time of training, relative to plain training
+    predicted: float  # cost of a step, in passes
+    passes: float | None  # the same as counted, where a schedule decides by the gradient
+    time: float | None  # of training, relative to plain training
 
 
-def summarize(results):
+def summarize(lines):
     """Dict from method to `Row`. Where SAM gains nothing for certain, there is no share."""
-    runs = {method: np.array(values) for method, values in results["accuracy"].items()}
+    tests = [line for line in lines if line.get("part") == "test"]
+    costs = [line for line in lines if "seconds" in line]
+    seconds, passes = (costs[-1][key] if costs else {} for key in ("seconds", "passes"))
+    runs, settings = {}, {}
+    for line in sorted(tests, key=lambda line: line["seed"]):
+        runs.setdefault(line["method"], []).append(line["accuracy"])
+        settings[line["method"]] = line["setting"]
+    runs = {name: np.array(runs[name]) for name in METHODS if name in runs}
     plain, sam = runs["plain"], runs["SAM"]
+    gains = stats.ttest_rel(sam, plain, alternative="greater").pvalue < 0.05
+    return {
+        name: Row(
+            settings[name],
+            values.mean(),
+            stats.t.ppf(0.975, len(values) - 1) * stats.sem(values),
+            share_of_gain(values, plain, sam) if gains else None,
+            METHODS[name].passes,
+            passes.get(name),
+            sum(seconds[name]) / sum(seconds["plain"]) if name in seconds else None,
+        )
+        for name, values in runs.items()
+    }
+
+
+def share_of_gain(values, plain, sam):
+    """Of SAM's gain over plain training, with the two ends of its interval."""
 
     def share(values, plain, sam, axis=-1):
         gain = values.mean(axis) - plain.mean(axis)
         return gain / (sam.mean(axis) - plain.mean(axis))
 
-    gains = stats.ttest_rel(sam, plain, alternative="greater").pvalue < 0.05
-    rows = {}
-    for method, values in runs.items():
-        half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-        kept = None
-        if gains:
-            data = values, plain, sam
-            resampled = stats.bootstrap(
-                data, share, paired=True, method="percentile", rng=0
-            ).confidence_interval
-            kept = share(*data), *resampled
-        cost = sum(results["seconds"][method]) / sum(results["seconds"]["plain"])
-        rows[method] = Row(values.mean(), half, kept, cost)
-    return rows
+    data = values, plain, sam
+    resampled = stats.bootstrap(data, share, paired=True, method="percentile", rng=0)
+    return share(*data), *resampled.confidence_interval
 
 
-def print_table(results):
-    print(
-        f"\n{results['task']}: {results['examples']} digits, {results['epochs']} epochs, "
-        f"{len(results['accuracy']['plain'])} seeds, {results['versions']}\n"
-    )
-    print("| method | rho | rate | accuracy (%) | share of SAM's gain (%) | cost |")
-    print("|---|---|---|---|---|---|")
-    for method, row in summarize(results).items():
-        rho, rate = results["settings"][method]
+def environments(lines):
+    """What the runs were made on, each once."""
+    found = [line["environment"] for line in lines if "environment" in line]
+    return [e for i, e in enumerate(found) if e not in found[:i]]
+
+
+def print_table(title, environments, rows):
+    print(f"\n{title}. {'; '.join(map(str, environments))}\n")
+    head = "method", "setting", "accuracy (%)", "share of SAM's gain (%)"
+    print("|", " | ".join([*head, "passes", "time"]), "|")
+    print("|---" * 6 + "|")
+    for method, row in rows.items():
         share = "-"
         if row.share is not None:
             share = "{:.0f} ({:.0f} to {:.0f})".format(*(100 * x for x in row.share))
-        print(
-            f"| {method} | {'' if rho is None else rho} | {rate} "
-            f"| {row.accuracy:.1f} +- {row.half_interval:.1f} "
-            f"| {share} | {row.cost:.2f} |"
-        )
+        passes = f"{row.predicted:.2f}"
+        if row.passes is not None:
+            passes += f", counted {row.passes:.2f}"
+        setting = ", ".join(f"{name} {value:g}" for name, value in row.setting.items())
+        accuracy = f"{row.accuracy:.1f} +- {row.half_interval:.1f}"
+        time = "-" if row.time is None else f"{row.time:.2f}"
+        print("|", " | ".join([method, setting, accuracy, share, passes, time]), "|")

@@ -44,13 +44,20 @@ flags.DEFINE_integer("processes", 3, "Of them the median peak counts.", lower_bo
 flags.DEFINE_bool("memory", True, "Measure the peak memory, too.")
 flags.DEFINE_string("peak_of", None, "Print the peak memory of one step only.")
 
-# SAM itself, two steps of one pass, groups, and a perturbation of the last layer alone.
+# SAM itself, two steps of one pass, groups, a perturbation of the last layer alone, and
+# fewer examples or steps. The last two want an even number of steps in a round.
 STEPS = {
     "sam": {},
     "stays": {"schedule": schedules.Between(10**9)},
     "last": {"ascent": ascents.LastStep()},
     "m=32": {"m": 32},
+    "m=8": {"m": 8},
     "head": {"ascent": ascents.LpBall(variables="^head")},
+    "quarter": {"schedule": schedules.Fraction(1 / 4)},
+    "eighth": {"schedule": schedules.Fraction(1 / 8)},
+    "sixteenth": {"schedule": schedules.Fraction(1 / 16)},
+    "2nd, eighth": {"schedule": schedules.Every(2, fraction=1 / 8)},
+    "2nd, eighth, reused": {"schedule": schedules.Every(2, reuse=0.7, fraction=1 / 8)},
 }
 flags.DEFINE_multi_enum("step", ["sam"], [*STEPS], "What is timed against a plain step.")
 

@@ -1,5 +1,6 @@
 """Every example runs, as a user would start it, in its smallest setting."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -107,18 +108,22 @@ def test_groups():
 @pytest.mark.slow
 @only_on("tensorflow", "It is the same on all backends.")
 def test_cost_of_generalization(tmp_path):
-    results, picture = tmp_path / "results.json", tmp_path / "picture.png"
-    flags = "--epochs=8", "--seeds=2", "--tuning_seeds=1", "--method=LastStep"
-    small = "--task=few", "--examples=32", f"--results={results}", f"--picture={picture}"
-    result = run("benchmarks/cost_of_generalization.py", *flags, *small)
-    assert result.returncode == 0, result.stderr
-    assert "\n| LastStep |" in result.stdout
-    again = run(
-        "benchmarks/cost_of_generalization.py",
-        "--norun",
-        str(results),
-        f"--picture={picture}",
-    )
+    results, picture = tmp_path / "results.jsonl", tmp_path / "picture.png"
+    methods = "plain", "SAM", "bfloat16", "by the last step, a quarter"
+    flags = "--smoke", "--seeds=2", "--tuning_seeds=1", f"--picture={picture}"
+    script = "benchmarks/cost_of_generalization.py"
+    train = [*flags, f"--results={results}", *(f"--method={name}" for name in methods)]
+    first = run(script, *train)
+    assert first.returncode == 0, first.stderr
+    made = results.read_text()
+    second = run(script, *train, "--costs")
+    assert second.returncode == 0, second.stderr
+    assert results.read_text().startswith(made)
+    assert ", seed" in first.stdout and ", seed" not in second.stdout  # Not made again.
+    assert re.search(r"\| by the last step, .*, counted 1\.\d\d \|", second.stdout)
+    other = run(script, f"--results={results}")
+    assert other.returncode and "need a file of their own" in other.stderr
+    again = run(script, "--norun", str(results), f"--picture={picture}")
     assert again.returncode == 0, again.stderr
-    assert again.stdout in result.stdout
+    assert again.stdout in second.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,166 @@
+"""The ways to climb that are compared, and what has been held against SAM beside them."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+from cost_ascents import Bfloat16, HalfResolution
+from keras import ops
+
+import keras_sam
+from keras_sam import ascents, schedules
+from keras_sam.norms import norm
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A way to train.
+
+    Attributes:
+        passes: Float, what a step costs, in passes over a batch, as it was predicted. Of
+            those that decide by the gradient, with the part of the steps that climbed on
+            digits in an earlier run: a third, and 15 % with c = 1.
+        rules: Function of the task's regular expressions and epochs to `SAMModel`'s
+            arguments, or `None` for plain training.
+        rhos: Tuple of floats, to begin with.
+        others: Dict of what else is chosen: tuples of values by name.
+        decay: String, how the learning rate falls: "cosine" or "steps".
+        longer: Integer, how many times the epochs it trains.
+        model: The model's class.
+    """
+
+    passes: float
+    rules: Callable | None = None
+    rhos: tuple = ()
+    others: dict = dataclasses.field(default_factory=dict)
+    decay: str = "cosine"
+    longer: int = 1
+    model: type = keras_sam.SAMModel
+
+
+class Counted(schedules.Adaptive):
+    """AE-SAM, which remembers in the end how many steps have climbed."""
+
+    def init(self, weights):
+        return [*super().init(weights), ops.zeros((), "float32")]
+
+    def climbs(self, time, gradients, memory):
+        *own, count = memory
+        climbs, own = super().climbs(time, gradients, own)
+        return climbs, [*own, count + ops.cast(climbs, count.dtype)]
+
+
+class ByLastStep(Counted):
+    """AE-SAM, but it decides by the gradient of the step before, which costs nothing.
+
+    So it can climb by a fraction of the batch, and on that alone where it climbs. Of a step
+    that has climbed the gradient is that at w + eps.
+    """
+
+    needs_gradient, reuses = False, True
+
+    def init(self, weights):
+        return [ops.zeros((), "float32"), *super().init(weights)]
+
+    def climbs(self, time, gradients, memory):
+        square, mean, variance, count = memory
+        climbs = square >= mean + self.c * ops.sqrt(variance)
+        return climbs, [square, mean, variance, count + ops.cast(climbs, count.dtype)]
+
+    def climbed(self, gradients, perturbed, memory):
+        return self.stayed(perturbed, memory)
+
+    def stayed(self, gradients, memory):
+        _, mean, variance, count = memory
+        square = ops.cast(norm(gradients), mean.dtype) ** 2
+        mean = self.decay * mean + (1 - self.decay) * square
+        variance = self.decay * variance + (1 - self.decay) * (square - mean) ** 2
+        return [square, mean, variance, count]
+
+
+def sam(schedule=None, ascent=None, layers=None):
+    """The rules: `schedule` and `ascent` are classes with their arguments."""
+
+    def rules(parts, epochs):
+        chosen = {}
+        if schedule:
+            chosen["schedule"] = schedule()
+        if ascent or layers:
+            variables = {"variables": parts[layers]} if layers else {}
+            chosen["ascent"] = (ascent or ascents.LpBall)(**variables)
+        return chosen
+
+    return rules
+
+
+def late(part):
+    def rules(parts, epochs):
+        start = epochs - round(part * epochs)
+        return {"schedule": schedules.Between(start, unit="epochs")}
+
+    return rules
+
+
+def fraction(part):
+    return sam(lambda: schedules.Fraction(part))
+
+
+def every(*args, **kwargs):
+    return sam(lambda: schedules.Every(*args, **kwargs))
+
+
+# The gradient of all examples, and what is kept of the step is not of its pass.
+ALL = fraction(0.9999)
+USUAL, LARGE = (0.1, 0.2, 0.4), (0.4, 0.8, 1.6)
+EMA = {"ema": (0.9, 0.98)}
+PENALTIES = {"penalty": (0.0003, 0.001, 0.003, 0.01, 0.03)}
+
+METHODS = {
+    "plain": Method(1),
+    "plain, averaged weights": Method(1, others=EMA),
+    "plain, L2 of the head and its input": Method(1, others=PENALTIES),
+    "plain, rate in steps": Method(1, decay="steps"),
+    "plain, twice the epochs": Method(2, longer=2),
+    "SAM": Method(2, sam(), USUAL),
+    "SAM, averaged weights": Method(2, sam(), USUAL, EMA),
+    "SAM, rate in steps": Method(2, sam(), USUAL, decay="steps"),
+    "ASAM": Method(2, sam(ascent=ascents.Adaptive), (1.0, 2.0, 4.0)),
+    "the head": Method(1, sam(layers="the head"), LARGE),
+    "the top": Method(1.4, sam(layers="the top"), USUAL),
+    "norm layers": Method(1.7, sam(layers="norm layers"), LARGE),
+    "a quarter": Method(1.25, fraction(1 / 4), USUAL),
+    "an eighth": Method(1.125, fraction(1 / 8), USUAL),
+    "a sixteenth": Method(1.0625, fraction(1 / 16), USUAL),
+    "half resolution": Method(1.25, ALL, USUAL, model=HalfResolution),
+    "half resolution, a quarter": Method(
+        1.0625, fraction(1 / 4), USUAL, model=HalfResolution
+    ),
+    "bfloat16": Method(1.5, ALL, USUAL, model=Bfloat16),
+    "every 5th step": Method(1.2, every(5), LARGE),
+    "every 2nd step, an eighth": Method(1.0625, every(2, fraction=1 / 8), USUAL),
+    "LookSAM, k = 5": Method(1.2, every(5, reuse=0.7), USUAL),
+    "LookSAM, k = 2, an eighth": Method(1.0625, every(2, reuse=0.7, fraction=1 / 8), USUAL),
+    "last quarter": Method(1.25, late(1 / 4), USUAL),
+    "last quarter, rate in steps": Method(1.25, late(1 / 4), USUAL, decay="steps"),
+    "last half, rate in steps": Method(1.5, late(1 / 2), USUAL, decay="steps"),
+    "AE-SAM, c = 0.5": Method(1.33, sam(lambda: Counted(0.5)), LARGE),
+    "AE-SAM, c = 1": Method(1.15, sam(lambda: Counted(1)), LARGE),
+    "by the last step, a quarter": Method(
+        1.08, sam(lambda: ByLastStep(0.5, fraction=1 / 4)), LARGE
+    ),
+    "Momentum": Method(1, sam(ascent=ascents.Momentum), USUAL),
+    "LastStep": Method(1, sam(ascent=ascents.LastStep), USUAL),
+}
+
+
+def learning_rate(decay, rate, steps):
+    """The schedule of so many steps: a cosine to 0, or a tenth after half of them.
+
+    The second has at its end a rate that still moves the weights.
+    """
+    kinds = keras.optimizers.schedules
+    if decay == "cosine":
+        return kinds.CosineDecay(rate, steps)
+    return kinds.PiecewiseConstantDecay(
+        [steps // 2, steps * 7 // 8], [rate, rate / 10, rate / 100]
+    )
