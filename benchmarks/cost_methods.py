@@ -93,10 +93,18 @@ def sam(schedule=None, ascent=None, layers=None):
     return rules
 
 
-def late(part):
+class BetweenEvery(schedules.Between):
+    """Climbs every second step from the epoch on."""
+
+    def climbs(self, time, gradients, memory):
+        climbs, memory = super().climbs(time, gradients, memory)
+        return ops.logical_and(climbs, time.iteration % 2 == 0), memory
+
+
+def late(part, schedule=schedules.Between, **kwargs):
     def rules(parts, epochs):
         start = epochs - round(part * epochs)
-        return {"schedule": schedules.Between(start, unit="epochs")}
+        return {"schedule": schedule(start, unit="epochs", **kwargs)}
 
     return rules
 
@@ -143,6 +151,13 @@ METHODS = {
     "last quarter": Method(1.25, late(1 / 4), USUAL),
     "last quarter, rate in steps": Method(1.25, late(1 / 4), USUAL, decay="steps"),
     "last half, rate in steps": Method(1.5, late(1 / 2), USUAL, decay="steps"),
+    "last 15 %, rate in steps": Method(1.15, late(0.15), USUAL, decay="steps"),
+    "last quarter, a half, rate in steps": Method(
+        1.125, late(1 / 4, fraction=1 / 2), USUAL, decay="steps"
+    ),
+    "last quarter, every 2nd step, rate in steps": Method(
+        1.125, late(1 / 4, BetweenEvery), USUAL, decay="steps"
+    ),
     "AE-SAM, c = 0.5": Method(1.33, sam(lambda: Counted(0.5)), LARGE),
     "AE-SAM, c = 1": Method(1.15, sam(lambda: Counted(1)), LARGE),
     "by the last step, a quarter": Method(
