@@ -24,7 +24,7 @@ class Method:
             arguments, or `None` for plain training.
         rhos: Tuple of floats, to begin with.
         others: Dict of what else is chosen: tuples of values by name.
-        decay: String, how the learning rate falls: "cosine" or "steps".
+        decay: String, how the learning rate falls: "cosine", "steps" or "stable".
         longer: Integer, how many times the epochs it trains.
         model: The model's class.
     """
@@ -78,11 +78,11 @@ class ByLastStep(Counted):
         return [square, mean, variance, count]
 
 
-def sam(schedule=None, ascent=None, layers=None):
-    """The rules: `schedule` and `ascent` are classes with their arguments."""
+def sam(schedule=None, ascent=None, layers=None, m=None):
+    """The rules, of which `schedule` and `ascent` are functions that make them."""
 
     def rules(parts, epochs):
-        chosen = {}
+        chosen = {"m": m}
         if schedule:
             chosen["schedule"] = schedule()
         if ascent or layers:
@@ -101,10 +101,10 @@ class BetweenEvery(schedules.Between):
         return ops.logical_and(climbs, time.iteration % 2 == 0), memory
 
 
-def late(part, schedule=schedules.Between, **kwargs):
+def late(part, schedule=schedules.Between, m=None, **kwargs):
     def rules(parts, epochs):
         start = epochs - round(part * epochs)
-        return {"schedule": schedule(start, unit="epochs", **kwargs)}
+        return {"schedule": schedule(start, unit="epochs", **kwargs), "m": m}
 
     return rules
 
@@ -119,7 +119,7 @@ def every(*args, **kwargs):
 
 # The gradient of all examples, and what is kept of the step is not of its pass.
 ALL = fraction(0.9999)
-USUAL, LARGE = (0.1, 0.2, 0.4), (0.4, 0.8, 1.6)
+SMALL, USUAL, LARGE = (0.05, 0.1, 0.2), (0.1, 0.2, 0.4), (0.4, 0.8, 1.6)
 EMA = {"ema": (0.9, 0.98)}
 PENALTIES = {"penalty": (0.0003, 0.001, 0.003, 0.01, 0.03)}
 
@@ -128,10 +128,14 @@ METHODS = {
     "plain, averaged weights": Method(1, others=EMA),
     "plain, L2 of the head and its input": Method(1, others=PENALTIES),
     "plain, rate in steps": Method(1, decay="steps"),
+    "plain, rate stable": Method(1, decay="stable"),
     "plain, twice the epochs": Method(2, longer=2),
     "SAM": Method(2, sam(), USUAL),
+    "SAM, m = 16": Method(2, sam(m=16), SMALL),
+    "SAM, m = 4": Method(2, sam(m=4), (0.01, 0.02, 0.05)),
     "SAM, averaged weights": Method(2, sam(), USUAL, EMA),
     "SAM, rate in steps": Method(2, sam(), USUAL, decay="steps"),
+    "SAM, rate stable": Method(2, sam(), USUAL, decay="stable"),
     "ASAM": Method(2, sam(ascent=ascents.Adaptive), (1.0, 2.0, 4.0)),
     "the head": Method(1, sam(layers="the head"), LARGE),
     "the top": Method(1.4, sam(layers="the top"), USUAL),
@@ -158,6 +162,13 @@ METHODS = {
     "last quarter, every 2nd step, rate in steps": Method(
         1.125, late(1 / 4, BetweenEvery), USUAL, decay="steps"
     ),
+    "last 15 %, rate stable": Method(1.15, late(0.15), USUAL, decay="stable"),
+    "last 15 %, a half, rate stable": Method(
+        1.075, late(0.15, fraction=1 / 2), USUAL, decay="stable"
+    ),
+    "last quarter, m = 16, rate in steps": Method(
+        1.25, late(1 / 4, m=16), SMALL, decay="steps"
+    ),
     "AE-SAM, c = 0.5": Method(1.33, sam(lambda: Counted(0.5)), LARGE),
     "AE-SAM, c = 1": Method(1.15, sam(lambda: Counted(1)), LARGE),
     "by the last step, a quarter": Method(
@@ -169,13 +180,30 @@ METHODS = {
 
 
 def learning_rate(decay, rate, steps):
-    """The schedule of so many steps: a cosine to 0, or a tenth after half of them.
+    """The schedule of so many steps.
 
-    The second has at its end a rate that still moves the weights.
+    A cosine to 0; or a tenth after half of the steps and a hundredth after seven eighths,
+    where the rate is still alive at the end; or stable until the last 15 %, in which it
+    falls to 0 linearly.
     """
     kinds = keras.optimizers.schedules
     if decay == "cosine":
         return kinds.CosineDecay(rate, steps)
-    return kinds.PiecewiseConstantDecay(
-        [steps // 2, steps * 7 // 8], [rate, rate / 10, rate / 100]
-    )
+    if decay == "steps":
+        bounds = [steps // 2, steps * 7 // 8]
+        return kinds.PiecewiseConstantDecay(bounds, [rate, rate / 10, rate / 100])
+    return Stable(rate, steps)
+
+
+class Stable(keras.optimizers.schedules.LearningRateSchedule):
+    """Warm-up-stable-decay, without the warm-up."""
+
+    def __init__(self, rate, steps):
+        self.rate, self.steps = rate, steps
+
+    def __call__(self, step):
+        left = 1 - ops.cast(step, "float32") / self.steps
+        return self.rate * ops.minimum(left / 0.15, 1.0)
+
+    def get_config(self):
+        return {"rate": self.rate, "steps": self.steps}

@@ -17,8 +17,9 @@ class Row(NamedTuple):
     time: float | None  # of training, relative to plain training
 
 
-def summarize(lines):
-    """Dict from method to `Row`. Where SAM gains nothing for certain, there is no share."""
+def summarize(lines, reference="SAM"):
+    """Dict from method to `Row`. Where the reference gains nothing for certain, there is
+    no share."""
     tests = [line for line in lines if line.get("part") == "test"]
     costs = [line for line in lines if "seconds" in line]
     seconds, passes = (costs[-1][key] if costs else {} for key in ("seconds", "passes"))
@@ -27,7 +28,7 @@ def summarize(lines):
         runs.setdefault(line["method"], []).append(line["accuracy"])
         settings[line["method"]] = line["setting"]
     runs = {name: np.array(runs[name]) for name in METHODS if name in runs}
-    plain, sam = runs["plain"], runs["SAM"]
+    plain, sam = runs["plain"], runs[reference]
     gains = stats.ttest_rel(sam, plain, alternative="greater").pvalue < 0.05
     return {
         name: Row(
