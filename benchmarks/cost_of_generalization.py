@@ -24,9 +24,10 @@ from pathlib import Path
 
 import numpy as np
 from absl import app, flags
-from cost_methods import METHODS, Counted
+from cost_methods import METHODS
 from cost_of_generalization_picture import save_picture
 from cost_of_generalization_report import environments, print_table, summarize
+from cost_schedules import Counted
 from cost_tasks import TASKS, for_smoke
 from cost_training import accuracy, make
 from digits import EpochTimes
