@@ -1,16 +1,11 @@
 """What the ways to climb are tried on: digits with wrong labels, and Fashion-MNIST."""
 
 import dataclasses
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import digits
+import examples_path  # noqa: F401
 import keras
-
-# The modules of examples/ import each other by their names.
-EXAMPLES = Path(__file__).parents[1] / "examples"
-sys.path += [str(EXAMPLES), str(EXAMPLES / "reproduce")]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +54,8 @@ def digits_network():
 
 
 def fashion(noise):
-    """The images of `fashion_mnist_small` in examples/reproduce/, and its network in half
-    its width."""
+    """The images of `fashion_mnist_small` in examples/reproduce/, with such a part of the
+    training labels random."""
 
     def load(data_dir, seed):
         import data  # It needs TensorFlow, for the reader of the images.
@@ -81,6 +76,7 @@ def fashion(noise):
 
 
 def fashion_network():
+    """That of `fashion_mnist_small`, in half its width."""
     from architectures.small import small
 
     model = small((28, 28, 1), 10, width=8)

@@ -1,15 +1,10 @@
 """The tasks of tuning.py: digits and Fashion-MNIST, with right and with wrong labels."""
 
 import dataclasses
-import sys
-from pathlib import Path
 
 import digits
+import examples_path  # noqa: F401
 import keras
-
-# The modules of examples/ import each other by their names.
-EXAMPLES = Path(__file__).parents[1] / "examples"
-sys.path += [str(EXAMPLES), str(EXAMPLES / "reproduce")]
 
 # The rates that are tried, for plain and for sharpness-aware training.
 LEARNING_RATES = (0.003, 0.01, 0.03, 0.1, 0.3)
