@@ -41,7 +41,9 @@ OPTIMIZERS = {
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in ("sgd", "adamw") else pytest.mark.slow)
+        pytest.param(
+            name, marks=() if name in ("sgd", "adamw", "adafactor") else pytest.mark.slow
+        )
         for name in OPTIMIZERS
     ],
 )

@@ -19,7 +19,12 @@ def creating():
         yield
 
 
-def _outside(_, **kwargs):
+def _outside(create, **kwargs):
+    initial = kwargs["initial_value"]
+    if tf.is_symbolic_tensor(initial):  # It stands in the graph: Adafactor's 0 does.
+        initial = tf.get_static_value(initial)
+        if initial is None:
+            return create(**kwargs)
     with tf.init_scope():
         # `tf.Variable` would ask the creators of variables again, and this is one.
-        return ResourceVariable(**kwargs)
+        return ResourceVariable(**kwargs | {"initial_value": initial})
