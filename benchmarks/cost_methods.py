@@ -114,6 +114,7 @@ METHODS = {
         1.125, late(1 / 4, BetweenEvery), USUAL, decay="steps"
     ),
     "last 15 %, rate stable": Method(1.15, late(0.15), USUAL, decay="stable"),
+    "last 15 %, m = 16, rate stable": Method(1.15, late(0.15, m=16), SMALL, decay="stable"),
     "last 15 %, a half, rate stable": Method(
         1.075, late(0.15, fraction=1 / 2), USUAL, decay="stable"
     ),
@@ -122,6 +123,9 @@ METHODS = {
     ),
     "AE-SAM, c = 0.5": Method(1.33, sam(lambda: Counted(0.5)), LARGE),
     "AE-SAM, c = 1": Method(1.15, sam(lambda: Counted(1)), LARGE),
+    "AE-SAM, c = 0.5, last 40 %, rate in steps": Method(
+        1.13, late(0.4, lambda start, unit: Counted(0.5, start)), LARGE, decay="steps"
+    ),
     "by the last step, a quarter": Method(
         1.08, sam(lambda: ByLastStep(0.5, fraction=1 / 4)), LARGE
     ),

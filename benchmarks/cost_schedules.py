@@ -8,7 +8,11 @@ from keras_sam.norms import norm
 
 
 class Counted(schedules.Adaptive):
-    """AE-SAM, which remembers in the end how many steps have climbed."""
+    """AE-SAM from an epoch on, which remembers in the end how many steps have climbed."""
+
+    def __init__(self, c, start=0, **kwargs):
+        super().__init__(c, **kwargs)
+        self.start = start
 
     def init(self, weights):
         return [*super().init(weights), ops.zeros((), "float32")]
@@ -16,6 +20,7 @@ class Counted(schedules.Adaptive):
     def climbs(self, time, gradients, memory):
         *own, count = memory
         climbs, own = super().climbs(time, gradients, own)
+        climbs = ops.logical_and(climbs, time.epoch >= self.start)
         return climbs, [*own, count + ops.cast(climbs, count.dtype)]
 
 

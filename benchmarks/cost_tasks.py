@@ -50,7 +50,7 @@ def noisy_digits(data_dir, seed):
 def digits_network():
     inputs, outputs = digits.build_network()
     model = keras.Model(inputs, outputs)
-    return inputs, outputs, model.layers[-1].input, parts("dense", 2)
+    return inputs, outputs, model.layers[-1].input, parts("head", 2)
 
 
 def fashion(noise):

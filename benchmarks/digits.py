@@ -7,6 +7,7 @@ import time
 
 import keras
 import numpy as np
+import step_networks
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -26,15 +27,7 @@ def load_data(noise):
 
 
 def build_network():
-    layers = keras.layers
-    inputs = keras.Input((8, 8, 1))
-    x = inputs
-    for filters, strides in ((32, 1), (64, 2), (128, 1)):
-        x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
-        x = layers.ReLU()(x)
-    x = layers.GlobalAveragePooling2D()(x)
-    return inputs, layers.Dense(10)(x)
+    return step_networks.digits(keras)
 
 
 class EpochTimes(keras.callbacks.Callback):

@@ -4,10 +4,20 @@ import itertools
 
 
 def cnn(keras):
+    blocks = (32, 1), (32, 1), (64, 2), (64, 1), (128, 2)
+    return convolutions(keras, (32, 32, 3), blocks)
+
+
+def digits(keras):
+    """For images of 8 x 8: 95 thousand weights."""
+    return convolutions(keras, (8, 8, 1), ((32, 1), (64, 2), (128, 1)))
+
+
+def convolutions(keras, shape, blocks):
     layers = keras.layers
-    inputs = keras.Input((32, 32, 3))
+    inputs = keras.Input(shape)
     x = inputs
-    for filters, strides in ((32, 1), (32, 1), (64, 2), (64, 1), (128, 2)):
+    for filters, strides in blocks:
         x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)
@@ -56,4 +66,10 @@ def transformer(keras, width=256):
     return inputs, layers.Dense(10, name="head")(layers.GlobalAveragePooling1D()(x))
 
 
-NETWORKS = {"cnn": cnn, "mlp": mlp, "resnet": resnet, "transformer": transformer}
+NETWORKS = {
+    "digits": digits,
+    "cnn": cnn,
+    "mlp": mlp,
+    "resnet": resnet,
+    "transformer": transformer,
+}
