@@ -126,6 +126,8 @@ METHODS = {
     "AE-SAM, c = 0.5, last 40 %, rate in steps": Method(
         1.13, late(0.4, lambda start, unit: Counted(0.5, start)), LARGE, decay="steps"
     ),
+    "AE-SAM, c = 1, reused": Method(1.15, sam(lambda: Counted(1, reuse=0.7)), LARGE),
+    "by the last step": Method(1.33, sam(lambda: ByLastStep(0.5)), LARGE),
     "by the last step, a quarter": Method(
         1.08, sam(lambda: ByLastStep(0.5, fraction=1 / 4)), LARGE
     ),

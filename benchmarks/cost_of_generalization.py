@@ -8,9 +8,10 @@ A network learns scikit-learn's handwritten digits, or Fashion-MNIST: plainly, w
 sharpness-aware minimization, and with each cheaper way to climb, for the same number of
 epochs. The settings are those with the best accuracy on validation images, the mean over
 seeds that are not those of the test: of plain training the learning rate or the weight
-decay, and of each other method rho, and the best of those values or the next. Costs are the
-seconds of `fit`'s epochs divided by plain training's, the methods taking turns epoch by
-epoch: `--costs` times them, once all is trained.
+decay, and of each other method rho, and the best of those values or the next (or, where the
+rate falls in another way, the one before). Costs are the seconds of `fit`'s epochs divided
+by plain training's, the methods taking turns epoch by epoch: `--costs` times them, once all
+is trained.
 
 Each run goes to a JSON file as a line, once it is done, and is not made again. Several
 processes may share the file, each with methods of its own.
@@ -129,14 +130,21 @@ def best_of(runs, name, settings):
 def measure(runs):
     """The setting of each method, once all runs are made."""
     chosen = {"plain": tune(runs, "plain", runs.task.values)}
-    first = runs.task.values.index(chosen["plain"][runs.task.axis])
-    values = runs.task.values[first :: runs.task.stride][:2]
     for method in FLAGS.method:
         if method not in chosen:
-            chosen[method] = tune(runs, method, values)
+            chosen[method] = tune(runs, method, values_beside(runs.task, method, chosen))
         for seed in range(FLAGS.seeds):
             runs.accuracy(method, chosen[method], seed, "test")
     return chosen
+
+
+def values_beside(task, method, chosen):
+    """What a method tries: plain training's value and the next; where the learning rate
+    falls in another way than there, the one before, too."""
+    first = task.values.index(chosen["plain"][task.axis])
+    usual = METHODS[method].decay == "cosine" or first < task.stride
+    start = first if usual else first - task.stride
+    return task.values[start : first + task.stride + 1 : task.stride]
 
 
 def measure_costs(runs, settings):

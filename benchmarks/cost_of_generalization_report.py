@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
 def summarize(lines, reference="SAM"):
     """Dict from method to `Row`. Where the reference gains nothing for certain, there is
-    no share."""
+    no share. A method that has not all seeds yet is left out."""
     tests = [line for line in lines if line.get("part") == "test"]
     costs = [line for line in lines if "seconds" in line]
     seconds, passes = (costs[-1][key] if costs else {} for key in ("seconds", "passes"))
@@ -27,7 +27,8 @@ def summarize(lines, reference="SAM"):
     for line in sorted(tests, key=lambda line: line["seed"]):
         runs.setdefault(line["method"], []).append(line["accuracy"])
         settings[line["method"]] = line["setting"]
-    runs = {name: np.array(runs[name]) for name in METHODS if name in runs}
+    whole = [name for name in METHODS if len(runs.get(name, ())) == len(runs["plain"])]
+    runs = {name: np.array(runs[name]) for name in whole}
     plain, sam = runs["plain"], runs[reference]
     gains = stats.ttest_rel(sam, plain, alternative="greater").pvalue < 0.05
     return {
