@@ -16,6 +16,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import keras
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
 
 from tests.helpers import BACKEND, REPLICAS, allow_float64
@@ -35,6 +36,19 @@ if BACKEND == "torch":
 
     # Or cuDNN adds up in another order each time, where there is a GPU.
     torch.backends.cudnn.deterministic = True
+
+
+# How many models `tests/fuzz` draws: a few, always the same; or many, and other ones each
+# time. A smaller case that fails would take minutes to find.
+COMMON = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "database": None,
+    "phases": [Phase.explicit, Phase.generate],
+}
+settings.register_profile("short", max_examples=2, derandomize=True, **COMMON)
+settings.register_profile("long", max_examples=80, print_blob=True, **COMMON)
+settings.load_profile("short")
 
 
 @pytest.fixture(autouse=True)

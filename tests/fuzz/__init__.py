@@ -1,0 +1,1 @@
+"""Drawn models, and what holds for each of them."""

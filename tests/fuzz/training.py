@@ -1,0 +1,146 @@
+"""How a network is trained: values that hypothesis draws, and what is made of them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from hypothesis import strategies as st
+
+import keras_sam
+from keras_sam import ascents
+from tests import rules
+from tests.helpers import BACKEND
+
+OPTIMIZERS = {
+    "SGD": {"learning_rate": 0.1},
+    "Adam": {"learning_rate": 0.01},
+    "AdamW": {"learning_rate": 0.01, "weight_decay": 0.1},
+    "RMSprop": {"learning_rate": 0.01, "momentum": 0.9},
+    "Adagrad": {"learning_rate": 0.01},
+    "Adadelta": {"learning_rate": 1.0},
+    "Adamax": {"learning_rate": 0.01},
+    "Adafactor": {"learning_rate": 0.01},
+    "Nadam": {"learning_rate": 0.01},
+    "Ftrl": {"learning_rate": 0.01},
+    "Lion": {"learning_rate": 0.001},
+    "Lamb": {"learning_rate": 0.01},
+    "Muon": {"learning_rate": 0.01},
+}
+OPTIMIZERS = {name: k for name, k in OPTIMIZERS.items() if hasattr(keras.optimizers, name)}
+EXTRAS = {
+    "nothing": {},
+    "clipnorm": {"clipnorm": 0.1},
+    "global_clipnorm": {"global_clipnorm": 0.1},
+    "clipvalue": {"clipvalue": 0.01},
+    "average": {"use_ema": True, "ema_overwrite_frequency": 2},
+    "accumulation": {"gradient_accumulation_steps": 2},
+}
+COMPILED = {
+    "tensorflow": {
+        "graph": {},
+        "eager": {"run_eagerly": True},
+        "jit": {"jit_compile": True},
+        "several": {"steps_per_execution": 2},
+    },
+    "jax": {
+        "jit": {},
+        "eager": {"run_eagerly": True},
+        "several": {"steps_per_execution": 2},
+    },
+    "torch": {"eager": {}},
+}[BACKEND]
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How a network is compiled and fitted.
+
+    Attributes:
+        optimizer, extra, mode: Strings, keys of the dictionaries above.
+        policy: String, the dtype policy.
+        n: Integer, the number of examples.
+        batch_size: Integer.
+        weighted: Bool, whether the examples have weights.
+    """
+
+    optimizer: str
+    extra: str
+    mode: str
+    policy: str
+    n: int
+    batch_size: int
+    weighted: bool
+
+    def compile(self, model, network):
+        arguments = OPTIMIZERS[self.optimizer] | EXTRAS[self.extra]
+        model.compile(
+            getattr(keras.optimizers, self.optimizer)(**arguments),
+            network.losses,
+            **COMPILED[self.mode],
+        )
+        return model
+
+    def fit(self, model, network, **kwargs):
+        x, y = network.data(self.n)
+        weights = None
+        if self.weighted:
+            weights = np.random.default_rng(1).uniform(size=self.n).astype("float32")
+            weights = [weights] * len(network.heads) if len(network.heads) > 1 else weights
+        kwargs = {"epochs": 2, "batch_size": self.batch_size, "verbose": 0, **kwargs}
+        return model.fit(x, y, sample_weight=weights, **kwargs).history
+
+
+POLICIES = ["float32", "float32", "mixed_bfloat16", "mixed_float16"]
+
+
+@st.composite
+def trainings(draw, modes=tuple(COMPILED), policies=POLICIES):
+    return Training(
+        optimizer=draw(st.sampled_from(sorted(OPTIMIZERS))),
+        extra=draw(st.sampled_from(sorted(EXTRAS))),
+        mode=draw(st.sampled_from(modes)),
+        policy=draw(st.sampled_from(policies)),
+        n=draw(st.integers(5, 20)),
+        batch_size=draw(st.integers(2, 8)),
+        weighted=draw(st.booleans()),
+    )
+
+
+FILTERS = {"all": None, "kernels": "kernel", "dense": keras.layers.Dense}
+
+
+@st.composite
+def settings(draw):
+    """Arguments of a `SAMModel`, as a dict of names, for `made`."""
+    return {
+        "rho": draw(st.sampled_from([1e-3, 0.05, 0.5])),
+        "ascent": draw(st.sampled_from(sorted(rules.ASCENTS))),
+        "descent": draw(st.sampled_from(sorted(rules.DESCENTS))),
+        "schedule": draw(st.sampled_from(sorted(rules.SCHEDULES))),
+    }
+
+
+def made(names):
+    parts = {name: names[name] for name in ("ascent", "descent", "schedule")}
+    return {"rho": names["rho"], **rules.rules(**parts)}
+
+
+def possible(names):
+    return rules.possible(names["ascent"], names["descent"], names["schedule"])
+
+
+@st.composite
+def balls(draw):
+    """Arguments of a step that remembers nothing: its radius, and p."""
+    return {
+        "rho": draw(st.floats(1e-3, 1.0)),
+        "p": draw(st.sampled_from([1, 1.5, 2, 3, float("inf")])),
+    }
+
+
+def ball(rho, p):
+    return {"rho": rho, "ascent": ascents.LpBall(p)}
+
+
+def sharp(network, **kwargs):
+    return keras_sam.SAMModel(*network.build(), **kwargs)
