@@ -1,0 +1,73 @@
+"""Runs Keras's tests plainly and with sharpness-aware classes, and compares the outcomes.
+
+    KERAS_BACKEND=jax python -m tests.keras_own
+    KERAS_BACKEND=jax python -m tests.keras_own models/model_test.py
+
+Without arguments, all of the tests below. A test that passes plainly and fails otherwise,
+for no reason in `reasons.py`, is printed, and fails the command.
+"""
+
+import collections
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.keras_own.reasons import SAID
+from tests.keras_own.substitutes import PLACES
+
+KERAS = Path(importlib.util.find_spec("keras").origin).parent
+PARTS = "trainers", "models", "callbacks", "saving", "optimizers", "distribution"
+
+
+def outcomes(form, files):
+    """Dict from the name of each test in these files of Keras's to its outcome."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "outcomes.json"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.keras_own.plugin"]
+        command += ["-p", "no:cacheprovider", "-o", "python_files=*_test.py"]
+        command += [f"--rootdir={KERAS}", f"--form={form}", f"--outcomes={path}"]
+        command += [str(KERAS / "src" / file) for file in files]
+        run = subprocess.run(command, capture_output=True, text=True)
+        if not path.exists():
+            raise RuntimeError(f"pytest said: {run.stdout[-3000:]}{run.stderr[-3000:]}")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def reason(said):
+    return next((why for what, why in SAID.items() if re.search(what, said)), None)
+
+
+def compare(form, plain, ours):
+    """How many tests differ for each reason, and those that differ for none."""
+    reasons, unlisted = collections.Counter(), {}
+    passed = [name for name, found in plain.items() if found["outcome"] == "passed"]
+    for name in passed:
+        found = ours.get(name, {"outcome": "missing", "said": ""})
+        if found["outcome"] == "passed":
+            continue
+        why = reason(found["said"])
+        if why is None:
+            unlisted[name] = found
+        else:
+            reasons[why] += 1
+    print(f"{form}: {len(passed)} pass plainly, {reasons.total()} differ for a reason")
+    for why, count in reasons.most_common():
+        print(f"  {count}: {why}")
+    for name, found in unlisted.items():
+        print(f"  UNLISTED: {name}, {found['outcome']}\n{found['said'][:600]}")
+    return unlisted
+
+
+def main(files):
+    plain = outcomes("plain", files)
+    forms = [form for form in PLACES if form != "plain"]
+    differ = [compare(form, plain, outcomes(form, files)) for form in forms]
+    return 1 if any(differ) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or PARTS))

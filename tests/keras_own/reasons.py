@@ -1,0 +1,18 @@
+"""Why a test of Keras's may fail with sharpness-aware classes: regular expressions for what
+the failure says, each with the reason."""
+
+SAID = {
+    "sharpness": "The logs of training have `sharpness`, too, and what is written of them.",
+    "is not an instance of <class '(keras_sam|tests)": (
+        "The test makes a plain model by Keras's own `from_config`, and asks for the class "
+        "in the place of Keras's."
+    ),
+    r"Functional\.__init__\(\) missing 2 required": (
+        "Keras makes a class functional for good when it has its first functional "
+        "instance. Keras spares `Model`, ours `SAMModel`; this class derives from it."
+    ),
+    r"[Cc]onfig.*\{'rho'|arguments passed to Model: \{'rho'": (
+        "The test gives the config of a model that `from_model` has made to the class of "
+        "Keras's that the model was made of."
+    ),
+}
