@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from hypothesis import strategies as st
 
-import keras_sam
 from keras_sam import ascents
 from tests import rules
 from tests.helpers import BACKEND
@@ -106,9 +105,6 @@ def trainings(draw, modes=tuple(COMPILED), policies=POLICIES):
     )
 
 
-FILTERS = {"all": None, "kernels": "kernel", "dense": keras.layers.Dense}
-
-
 @st.composite
 def settings(draw):
     """Arguments of a `SAMModel`, as a dict of names, for `made`."""
@@ -140,7 +136,3 @@ def balls(draw):
 
 def ball(rho, p):
     return {"rho": rho, "ascent": ascents.LpBall(p)}
-
-
-def sharp(network, **kwargs):
-    return keras_sam.SAMModel(*network.build(), **kwargs)
