@@ -18,8 +18,8 @@ class Row(NamedTuple):
 
 
 def summarize(lines, reference="SAM"):
-    """Dict from method to `Row`. Where the reference gains nothing for certain, there is
-    no share. A method that has not all seeds yet is left out."""
+    """Dict from method to `Row`. A method that has not all seeds yet is left out. Where the
+    reference is, or gains nothing for certain, there is no share."""
     tests = [line for line in lines if line.get("part") == "test"]
     costs = [line for line in lines if "seconds" in line]
     seconds, passes = (costs[-1][key] if costs else {} for key in ("seconds", "passes"))
@@ -29,8 +29,10 @@ def summarize(lines, reference="SAM"):
         settings[line["method"]] = line["setting"]
     whole = [name for name in METHODS if len(runs.get(name, ())) == len(runs["plain"])]
     runs = {name: np.array(runs[name]) for name in whole}
-    plain, sam = runs["plain"], runs[reference]
-    gains = stats.ttest_rel(sam, plain, alternative="greater").pvalue < 0.05
+    plain, sam = runs["plain"], runs.get(reference)
+    gains = sam is not None and (
+        stats.ttest_rel(sam, plain, alternative="greater").pvalue < 0.05
+    )
     return {
         name: Row(
             settings[name],

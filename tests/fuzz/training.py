@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from keras_sam import ascents
 from tests import rules
-from tests.helpers import BACKEND
+from tests.plain import MODES
 
 OPTIMIZERS = {
     "SGD": {"learning_rate": 0.1},
@@ -34,20 +34,6 @@ EXTRAS = {
     "average": {"use_ema": True, "ema_overwrite_frequency": 2},
     "accumulation": {"gradient_accumulation_steps": 2},
 }
-COMPILED = {
-    "tensorflow": {
-        "graph": {},
-        "eager": {"run_eagerly": True},
-        "jit": {"jit_compile": True},
-        "several": {"steps_per_execution": 2},
-    },
-    "jax": {
-        "jit": {},
-        "eager": {"run_eagerly": True},
-        "several": {"steps_per_execution": 2},
-    },
-    "torch": {"eager": {}},
-}[BACKEND]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +41,8 @@ class Training:
     """How a network is compiled and fitted.
 
     Attributes:
-        optimizer, extra, mode: Strings, keys of the dictionaries above.
+        optimizer, extra: Strings, keys of the dictionaries above.
+        mode: String, a key of `MODES`.
         policy: String, the dtype policy.
         n: Integer, the number of examples.
         batch_size: Integer.
@@ -75,7 +62,7 @@ class Training:
         model.compile(
             getattr(keras.optimizers, self.optimizer)(**arguments),
             network.losses,
-            **COMPILED[self.mode],
+            **MODES[self.mode],
         )
         return model
 
@@ -93,7 +80,7 @@ POLICIES = ["float32", "float32", "mixed_bfloat16", "mixed_float16"]
 
 
 @st.composite
-def trainings(draw, modes=tuple(COMPILED), policies=POLICIES):
+def trainings(draw, modes=tuple(MODES), policies=POLICIES):
     return Training(
         optimizer=draw(st.sampled_from(sorted(OPTIMIZERS))),
         extra=draw(st.sampled_from(sorted(EXTRAS))),
