@@ -13,6 +13,12 @@ def digits(keras):
     return convolutions(keras, (8, 8, 1), ((32, 1), (64, 2), (128, 1)))
 
 
+def fashion(keras):
+    """That of `fashion_mnist_small` in examples/reproduce/: 190 thousand weights."""
+    blocks = (16, 2), (32, 2), (64, 1), (96, 2), (128, 1)
+    return convolutions(keras, (28, 28, 1), blocks)
+
+
 def convolutions(keras, shape, blocks):
     layers = keras.layers
     inputs = keras.Input(shape)
@@ -68,6 +74,7 @@ def transformer(keras, width=256):
 
 NETWORKS = {
     "digits": digits,
+    "fashion": fashion,
     "cnn": cnn,
     "mlp": mlp,
     "resnet": resnet,

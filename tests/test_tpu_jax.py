@@ -81,6 +81,7 @@ def test_groups_of_examples_need_no_communication():
     assert rows["below"]["flops"] <= 2.02 * rows["plain"]["flops"]
 
 
+@pytest.mark.slow
 def test_a_transformer_communicates_as_in_plain_training():
     # XLA merges all-reduces up to a size: its gradients are sent in the same few parts.
     rows = a_transformer()
@@ -90,7 +91,9 @@ def test_a_transformer_communicates_as_in_plain_training():
     assert rows["sam"]["flops"] <= 2.02 * rows["plain"]["flops"]
 
 
-@pytest.mark.parametrize("network", [a_cnn, a_transformer])
+@pytest.mark.parametrize(
+    "network", [a_cnn, pytest.param(a_transformer, marks=pytest.mark.slow)]
+)
 def test_memory(network):
     rows = network()
     extra = rows["sam"]["peak_bytes"] - rows["plain"]["peak_bytes"]
