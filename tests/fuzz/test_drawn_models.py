@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import keras_sam
 from tests.fuzz.networks import networks
-from tests.fuzz.training import ball, balls, made, possible, settings, trainings
+from tests.fuzz.training import ball, balls, exact, made, possible, settings, trainings
 from tests.helpers import BACKEND, array, assert_identical, groups_of, state
 from tests.plain import LEAST, ROUNDING, assert_like_plain
 from tests.reference import reference_step
@@ -17,15 +17,13 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:Gradients do not exist"),
 ]
-ROUNDING = ROUNDING | {"steps_per_execution": 0.0, "unrolled": ROUNDING["jit"]}
 # On PyTorch what has no seed draws from a generator that no file keeps.
 SEEDED = BACKEND == "torch"
 
 
 def rounding(training):
     """Of two programs that do the same."""
-    rtol = max(ROUNDING[training.mode], LEAST)
-    return rtol if training.policy == "float32" or not rtol else 2e-2
+    return max(0.0 if exact(training.mode) else ROUNDING["jit"], LEAST)
 
 
 @given(networks(), trainings())
@@ -48,7 +46,7 @@ def after(network, training, make, **kwargs):
 
 
 @given(networks(), trainings(), settings())
-def test_the_three_forms_agree(network, training, names):
+def test_the_three_forms_agree(literal_graphs, network, training, names):
     assume(possible(names))
     keras.config.set_dtype_policy(training.policy)
 
@@ -70,9 +68,11 @@ def test_the_three_forms_agree(network, training, names):
 
 
 @given(networks(), trainings(), balls())
-def test_m_of_the_whole_batch_is_no_m(network, training, arguments):
+def test_m_of_the_whole_batch_is_no_m(literal_graphs, network, training, arguments):
     keras.config.set_dtype_policy(training.policy)
     assume(training.batch_size <= training.n)
+    # At a gradient near 0 these two turn.
+    assume(exact(training.mode) or arguments["p"] not in (1, float("inf")))
     results = [
         state(
             after(
@@ -111,7 +111,12 @@ def test_groups_are_the_mean_of_their_steps(network, n, m, arguments):
 
 
 @given(networks(seeded=SEEDED), trainings(), settings())
-def test_saved_loaded_and_gone_on_with(tmp_path_factory, network, training, names):
+def test_saved_loaded_and_gone_on_with(
+    literal_graphs, tmp_path_factory, network, training, names
+):
+    # After Keras's own `fit` on JAX the weights and their averages share their arrays, and
+    # a second `fit` fails: JAX takes no array over twice.
+    assume(not (BACKEND == "jax" and training.extra == "average"))
     assume(possible(names))
     keras.config.set_dtype_policy(training.policy)
     path = tmp_path_factory.mktemp("saved") / "model.keras"

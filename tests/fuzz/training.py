@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from keras_sam import ascents
 from tests import rules
+from tests.helpers import BACKEND
 from tests.plain import MODES
 
 OPTIMIZERS = {
@@ -79,12 +80,22 @@ class Training:
 POLICIES = ["float32", "float32", "mixed_bfloat16", "mixed_float16"]
 
 
+def exact(mode):
+    """Whether two programs that do the same round alike in it."""
+    compiled = "steps_per_execution" in mode and BACKEND == "jax"
+    return not (compiled or MODES[mode].get("jit_compile"))
+
+
 @st.composite
-def trainings(draw, modes=tuple(MODES), policies=POLICIES):
+def trainings(draw, modes=tuple(MODES)):
+    """Where XLA may round otherwise, by what makes little of that. Half precision and
+    optimizers that divide by the size of the gradient make much of it."""
+    mode = draw(st.sampled_from(modes))
+    optimizers, policies = (OPTIMIZERS, POLICIES) if exact(mode) else (["SGD"], ["float32"])
     return Training(
-        optimizer=draw(st.sampled_from(sorted(OPTIMIZERS))),
+        optimizer=draw(st.sampled_from(sorted(optimizers))),
         extra=draw(st.sampled_from(sorted(EXTRAS))),
-        mode=draw(st.sampled_from(modes)),
+        mode=mode,
         policy=draw(st.sampled_from(policies)),
         n=draw(st.integers(5, 20)),
         batch_size=draw(st.integers(2, 8)),
