@@ -72,7 +72,7 @@ def every(*args, **kwargs):
 ALL = fraction(0.9999)
 SMALL, USUAL, LARGE = (0.05, 0.1, 0.2), (0.1, 0.2, 0.4), (0.4, 0.8, 1.6)
 EMA = {"ema": (0.9, 0.98)}
-PENALTIES = {"penalty": (0.0003, 0.001, 0.003, 0.01, 0.03)}
+PENALTIES = {"penalty": (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)}
 
 METHODS = {
     "plain": Method(1),

@@ -67,9 +67,11 @@ def environments(lines):
 
 def print_table(title, environments, rows):
     print(f"\n{title}. {'; '.join(map(str, environments))}\n")
-    head = "method", "setting", "accuracy (%)", "share of SAM's gain (%)"
+    head = "method", "chosen", "accuracy (%)", "share of SAM's gain (%)"
     print("|", " | ".join([*head, "passes", "time"]), "|")
     print("|---" * 6 + "|")
+    plain = rows["plain"].setting
+    fixed = {k for k in plain if all(row.setting[k] == plain[k] for row in rows.values())}
     for method, row in rows.items():
         share = "-"
         if row.share is not None:
@@ -77,7 +79,8 @@ def print_table(title, environments, rows):
         passes = f"{row.predicted:.2f}"
         if row.passes is not None:
             passes += f", counted {row.passes:.2f}"
-        setting = ", ".join(f"{name} {value:g}" for name, value in row.setting.items())
+        chosen = {k: value for k, value in row.setting.items() if k not in fixed}
+        chosen = ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in chosen.items())
         accuracy = f"{row.accuracy:.1f} +- {row.half_interval:.1f}"
         time = "-" if row.time is None else f"{row.time:.2f}"
-        print("|", " | ".join([method, setting, accuracy, share, passes, time]), "|")
+        print("|", " | ".join([method, chosen, accuracy, share, passes, time]), "|")

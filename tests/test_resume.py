@@ -1,5 +1,7 @@
 """A run that was killed goes on from Keras's checkpoints as if it had not been."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -19,13 +21,14 @@ class Killed(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def make(rate=0.5, seed=None):
+def make(rate=0.5, seed=None, cls=keras_sam.SAMModel):
     keras.utils.set_random_seed(3)
     inputs = keras.Input((8,))
     x = keras.layers.Dense(4)(inputs)
     x = keras.layers.Dropout(rate, seed=seed)(x)
     outputs = keras.layers.Dense(3)(x)
-    model = keras_sam.SAMModel(inputs, outputs, rho=0.2, **PARTS)
+    rules = {} if cls is keras.Model else {"rho": 0.2, **PARTS}
+    model = cls(inputs, outputs, **rules)
     return classify(model, "adam", jit_compile=BACKEND == "jax")
 
 
@@ -37,7 +40,9 @@ def uninterrupted(**kwargs):
 
 def state(model):
     variables = [*model.variables, *model.optimizer.variables]
-    return [array(v) for v in [*variables, *model._sharpness_aware.memory.all]]
+    if isinstance(model, keras_sam.SAMModel):
+        variables += model._sharpness_aware.memory.all
+    return [array(v) for v in variables]
 
 
 SEEDS = [
@@ -63,7 +68,7 @@ def test_from_a_model_checkpoint(seed, tmp_path):
     assert_identical(state(resumed), state(uninterrupted(seed=seed)))
 
 
-def test_from_a_backup(tmp_path):
+def test_from_a_backup_of_keras(tmp_path):
     """Without dropout: a file of weights, as `BackupAndRestore` writes, has no seeds."""
 
     def fit(model, *callbacks):
@@ -75,6 +80,55 @@ def test_from_a_backup(tmp_path):
         fit(make(rate=0), Killed())
     resumed = fit(make(rate=0))
     assert_identical(state(resumed), state(uninterrupted(rate=0)))
+
+
+# The order of TensorFlow's shuffled arrays cannot be set back.
+SHUFFLED = {"shuffle": BACKEND != "tensorflow"}
+
+
+@pytest.mark.parametrize("cls", [keras_sam.SAMModel, keras.Model])
+def test_from_a_backup(cls, tmp_path):
+    """With dropout and shuffled arrays, after other numbers have been drawn."""
+
+    def fit(*callbacks, drawn=0):
+        model = make(cls=cls)
+        np.random.rand(drawn)
+        backup = keras_sam.callbacks.BackupAndRestore(tmp_path / "backup")
+        callbacks = [backup, *callbacks]
+        model.fit(*rows(), epochs=3, **{**FIT, **SHUFFLED}, callbacks=callbacks)
+        return model
+
+    whole = fit()
+    assert not (tmp_path / "backup").exists()
+    with pytest.raises(KeyboardInterrupt):
+        fit(Killed())
+    assert [path.name for path in (tmp_path / "backup").iterdir()] == ["epoch_2"]
+    assert_identical(state(fit(drawn=5)), state(whole))
+
+
+def test_a_backup_that_was_not_finished_does_not_count(tmp_path):
+    backup = keras_sam.callbacks.BackupAndRestore(tmp_path / "backup")
+
+    def fit(*callbacks):
+        model = make()
+        callbacks = [backup, *callbacks]
+        model.fit(*rows(), epochs=3, **FIT, callbacks=callbacks)
+        return model
+
+    def half(filepath, **kwargs):
+        Path(filepath).write_bytes(b"half of it")
+        raise KeyboardInterrupt
+
+    class Save(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.save_weights = half
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(Save())
+    names = sorted(path.name for path in (tmp_path / "backup").iterdir())
+    assert names == ["epoch_1", "new"]
+    assert_identical(state(fit()), state(uninterrupted()))
 
 
 def test_a_file_of_weights_leaves_the_seeds_alone(tmp_path):

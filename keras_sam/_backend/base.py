@@ -21,7 +21,7 @@ from keras_sam._backend.curvature import (
     reading,
 )
 from keras_sam._backend.draws import Randomness
-from keras_sam._backend.generators import seeding
+from keras_sam._backend.generators import generator_states, seeding, set_generator_states
 from keras_sam._backend.groups import fold, head
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "dense",
     "differentiate",
     "fold",
+    "generator_states",
     "gradient_of",
     "head",
     "in_scope",
@@ -57,6 +58,7 @@ __all__ = [
     "replicas",
     "scaled",
     "seeding",
+    "set_generator_states",
     "shards",
     "sum_of_squares",
     "train_step",

@@ -9,7 +9,11 @@ from keras_sam._backend.torch.curvature import (
 )
 from keras_sam._backend.torch.draws import Randomness
 from keras_sam._backend.torch.fit import Fit
-from keras_sam._backend.torch.generators import seeding
+from keras_sam._backend.torch.generators import (
+    generator_states,
+    seeding,
+    set_generator_states,
+)
 from keras_sam._backend.torch.passes import (
     apply,
     check_reach,
@@ -29,6 +33,7 @@ __all__ = [
     "check_reach",
     "copied",
     "differentiate",
+    "generator_states",
     "gradient_of",
     "mended",
     "out_of_memory",
@@ -39,5 +44,6 @@ __all__ = [
     "records",
     "scaled",
     "seeding",
+    "set_generator_states",
     "sum_of_squares",
 ]

@@ -1,15 +1,9 @@
-"""What watches the training of any Keras model."""
+"""The sharpness of a model, in the logs of its training."""
 
 import keras
 
 from keras_sam.analysis import sharpness
 from keras_sam.validation import count
-
-__all__ = ["SharpnessMonitor"]
-
-
-def __dir__():
-    return __all__
 
 
 class SharpnessMonitor(keras.callbacks.Callback):
