@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_sam import _backend
 from keras_sam._backend import keras_trainer
+from keras_sam._backend.interrupts import held_back
 from keras_sam._step import predictions
 from keras_sam._step.batch import Training, divided, step_on_batch
 from keras_sam._step.curvature import weighted
@@ -55,12 +56,13 @@ def train_step(model, data, state):
         kept = Evaluation(objective, data, draws, state.once)([])
         batch_size = keras_trainer.batch_size(x)
 
-    for variable, value in kept.updates:
-        variable.assign(value)
-    keras_trainer.update_loss(model, kept.loss, batch_size)
-    if objective.variables:
-        state.memory.assign(step.memory)
-        _backend.apply(model.optimizer, step.gradients, objective.variables)
+    with held_back():
+        for variable, value in kept.updates:
+            variable.assign(value)
+        keras_trainer.update_loss(model, kept.loss, batch_size)
+        if objective.variables:
+            state.memory.assign(step.memory)
+            _backend.apply(model.optimizer, step.gradients, objective.variables)
     with _backend.creating():
         metrics = model.compute_metrics(x, y, kept.y_pred, sample_weight=sample_weight)
     return logs | metrics

@@ -3,6 +3,7 @@
 import jax
 
 from keras_sam._backend import fit
+from keras_sam._backend.interrupts import held_back
 
 
 class Fit(fit.Fit):
@@ -24,6 +25,23 @@ class Fit(fit.Fit):
         It would lose the weights then. To keep them costs no memory: the step that
         succeeds is given the arrays to use up.
         """
+
+    def make_train_function(self, force=False):
+        """Keras's, whose new state is where it looks for it before anything can fail."""
+        before = self.train_function
+        super().make_train_function(force=force)
+        step = self.train_function
+        if step is None or step is before:
+            return
+
+        def train_function(state, iterator):
+            with held_back():
+                logs, state = step(state, iterator)
+                kinds = "trainable", "non_trainable", "optimizer", "metrics"
+                self._jax_state = {f"{k}_variables": v for k, v in zip(kinds, state)}
+            return logs, state
+
+        self.train_function = train_function
 
     def _batch_size(self, iterator):
         """Each process has its part of a batch; the first step sees the whole."""
