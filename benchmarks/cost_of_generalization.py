@@ -196,9 +196,9 @@ def main(argv):
     tables = {}
     for path in paths:
         lines = read(path)
-        task = TASKS[lines[0]["task"]]
-        tables[task.title] = summarize(lines, task.reference)
-        print_table(task.title, environments(lines), tables[task.title])
+        title = TASKS[lines[0]["task"]].title
+        tables[title] = summarize(lines)
+        print_table(title, environments(lines), tables[title])
     save_picture(tables, FLAGS.picture)
 
 

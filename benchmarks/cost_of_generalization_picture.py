@@ -33,9 +33,13 @@ def save_picture(tables, path):
     """A row of panels for each task, with the cost in passes and in time.
 
     Args:
-        tables: Dict from a task's title to what `summarize` gives.
+        tables: Dict from a task's title to what `summarize` gives. One where SAM gains
+            nothing is left out.
         path: Where to save it.
     """
+    tables = {title: rows for title, rows in tables.items() if rows["plain"].share}
+    if not tables:
+        return
     size = 13, 5.2 * len(tables)
     drawn = []
     figure, axes = plt.subplots(len(tables), 2, figsize=size, squeeze=False)

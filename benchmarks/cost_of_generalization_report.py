@@ -17,9 +17,9 @@ class Row(NamedTuple):
     time: float | None  # of training, relative to plain training
 
 
-def summarize(lines, reference="SAM"):
-    """Dict from method to `Row`. A method that has not all seeds yet is left out. Where the
-    reference is, or gains nothing for certain, there is no share."""
+def summarize(lines):
+    """Dict from method to `Row`. A method that has not all seeds yet is left out. Where SAM
+    is, or gains nothing for certain, there is no share."""
     tests = [line for line in lines if line.get("part") == "test"]
     costs = [line for line in lines if "seconds" in line]
     seconds, passes = (costs[-1][key] if costs else {} for key in ("seconds", "passes"))
@@ -29,7 +29,7 @@ def summarize(lines, reference="SAM"):
         settings[line["method"]] = line["setting"]
     whole = [name for name in METHODS if len(runs.get(name, ())) == len(runs["plain"])]
     runs = {name: np.array(runs[name]) for name in whole}
-    plain, sam = runs["plain"], runs.get(reference)
+    plain, sam = runs["plain"], runs.get("SAM")
     gains = sam is not None and (
         stats.ttest_rel(sam, plain, alternative="greater").pvalue < 0.05
     )
@@ -75,7 +75,8 @@ def print_table(title, environments, rows):
     for method, row in rows.items():
         share = "-"
         if row.share is not None:
-            share = "{:.0f} ({:.0f} to {:.0f})".format(*(100 * x for x in row.share))
+            whole, low, high = (100 * part for part in row.share)
+            share = f"{whole:.0f}" + f" ({low:.0f} to {high:.0f})" * (low < high)
         passes = f"{row.predicted:.2f}"
         if row.passes is not None:
             passes += f", counted {row.passes:.2f}"
