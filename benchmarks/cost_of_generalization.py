@@ -177,8 +177,9 @@ def passes_of(model):
     schedule = getattr(model, "schedule", None)
     if not isinstance(schedule, Counted):
         return None
-    # Nothing public says what a schedule remembers.
-    *_, count = model._sharpness_aware.memory.values()["schedule"]
+    # Nothing public says what a schedule remembers. What it reuses comes after its own.
+    memory = model._sharpness_aware.memory.values()["schedule"]
+    count = memory[len(schedule.init([])) - 1]
     return 1 + schedule.fraction * float(np.mean(count)) / int(model.optimizer.iterations)
 
 

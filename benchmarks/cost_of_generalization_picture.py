@@ -12,10 +12,13 @@ import matplotlib.pyplot as plt
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-COLORS = {"plain": "tab:orange", "SAM": "tab:blue"}
+# These are named in any case.
+COLORS = {"plain": "tab:orange", "SAM": "tab:blue", "AE-SAM, c = 0.5": "tab:green"}
 # Where a label may stand beside its point, in points of type: the first free one is taken.
 SIDES = [(1, 0.4), (-1, 0.4), (1, -0.4), (-1, -0.4), (-1, 1), (1, -1), (1, 1), (-1, -1)]
-PLACES = [(x * far, y * far) for far in (8, 13, 18, 24, 32, 45, 60) for x, y in SIDES]
+PLACES = [
+    (x * far, y * far) for far in (8, 13, 18, 24, 32, 45, 60, 80, 100) for x, y in SIDES
+]
 # Points below 0 are in the table alone.
 LOWEST, HIGHEST = -25, 165
 GOAL = 95, 1.15  # Percent of the gain, and the cost.
@@ -71,7 +74,7 @@ def point(row, kind):
 
 
 def named(points):
-    """Plain training, SAM, and what no other is both cheaper and better than."""
+    """What has a color, and what no other is both cheaper and better than."""
 
     def ahead(other, p):
         return other.cost <= p.cost and other.share >= p.share and other != p

@@ -76,7 +76,9 @@ def print_table(title, environments, rows):
         share = "-"
         if row.share is not None:
             whole, low, high = (100 * part for part in row.share)
-            share = f"{whole:.0f}" + f" ({low:.0f} to {high:.0f})" * (low < high)
+            share = f"{whole:.0f}"
+            if low < high:
+                share += f" ({low:.0f} to {high:.0f})"
         passes = f"{row.predicted:.2f}"
         if row.passes is not None:
             passes += f", counted {row.passes:.2f}"

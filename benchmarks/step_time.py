@@ -85,6 +85,7 @@ class Run:
         if FLAGS.backend == "tensorflow":
             self.data = iter(tf.data.Dataset.from_tensors(next(self.data)).repeat())
         if FLAGS.backend == "jax":
+            model.train_on_batch(*batch)  # What rules remember is made by the first step.
             parts = (
                 model.trainable_variables,
                 model.non_trainable_variables,
