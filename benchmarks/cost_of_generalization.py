@@ -23,6 +23,7 @@ import json
 import math
 from pathlib import Path
 
+import keras
 import numpy as np
 from absl import app, flags
 from cost_methods import METHODS
@@ -150,7 +151,10 @@ def values_beside(task, method, chosen):
 def measure_costs(runs, settings):
     """Seconds of epochs from all of training, the methods taking turns."""
     task, (images, labels) = runs.task, load(0)[0]
-    models = {name: make(task, name, settings[name], len(images)) for name in settings}
+    models = {}
+    for name, setting in settings.items():
+        keras.backend.clear_session()  # By their numbers layers are chosen for climbing.
+        models[name] = make(task, name, setting, len(images))
     seconds = {method: [] for method in settings}
     times = EpochTimes()
     looks = range(0, task.epochs, math.ceil(task.epochs / 30))

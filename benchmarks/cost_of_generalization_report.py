@@ -21,8 +21,11 @@ def summarize(lines):
     """Dict from method to `Row`. A method that has not all seeds yet is left out. Where SAM
     is, or gains nothing for certain, there is no share."""
     tests = [line for line in lines if line.get("part") == "test"]
-    costs = [line for line in lines if "seconds" in line]
-    seconds, passes = (costs[-1][key] if costs else {} for key in ("seconds", "passes"))
+    times, passes = {}, {}
+    for line in lines:
+        seconds = line.get("seconds", {})
+        passes |= line.get("passes", {})
+        times |= {name: sum(seconds[name]) / sum(seconds["plain"]) for name in seconds}
     runs, settings = {}, {}
     for line in sorted(tests, key=lambda line: line["seed"]):
         runs.setdefault(line["method"], []).append(line["accuracy"])
@@ -41,7 +44,7 @@ def summarize(lines):
             share_of_gain(values, plain, sam) if gains else None,
             METHODS[name].passes,
             passes.get(name),
-            sum(seconds[name]) / sum(seconds["plain"]) if name in seconds else None,
+            times.get(name),
         )
         for name, values in runs.items()
     }
