@@ -1,4 +1,4 @@
-"""Files that are broken, foreign or tampered with: an error, and none of their code runs."""
+"""Files that are broken or tampered with: an error, and none of their code runs."""
 
 import base64
 import json
@@ -91,7 +91,9 @@ class Runs:
 def test_a_file_with_code(file, setting, code, tmp_path):
     """Safe mode stays on for the settings, too."""
     tampered = rewritten(
-        file, tmp_path / "model.keras", lambda config: config.update({setting: CODE[code]()})
+        file,
+        tmp_path / "model.keras",
+        lambda config: config.update({setting: CODE[code]()}),
     )
     with pytest.raises((TypeError, ValueError)):
         keras.models.load_model(tampered)
