@@ -24,10 +24,8 @@ def state(folder):
         return [found[key] for key in found.files]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=pytest.mark.slow if i else ()) for i, n in enumerate(NAMES)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
 def test_it_is_the_uninterrupted_run(name, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()

@@ -106,8 +106,10 @@ def test_from_a_backup(cls, tmp_path):
     assert_identical(state(fit(drawn=5)), state(whole))
 
 
-def test_a_backup_that_was_not_finished_does_not_count(tmp_path):
-    backup = keras_sam.callbacks.BackupAndRestore(tmp_path / "backup")
+@pytest.mark.parametrize("whole", [0, 1])
+def test_a_backup_that_was_not_finished_does_not_count(whole, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    backup = keras_sam.callbacks.BackupAndRestore("backup")
 
     def fit(*callbacks):
         model = make()
@@ -121,13 +123,13 @@ def test_a_backup_that_was_not_finished_does_not_count(tmp_path):
 
     class Save(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 1:
+            if epoch == whole:
                 self.model.save_weights = half
 
     with pytest.raises(KeyboardInterrupt):
         fit(Save())
     names = sorted(path.name for path in (tmp_path / "backup").iterdir())
-    assert names == ["epoch_1", "new"]
+    assert names == ["epoch_1"] * whole + ["new"]
     assert_identical(state(fit()), state(uninterrupted()))
 
 

@@ -9,7 +9,7 @@ import keras
 from keras_sam import _backend
 from keras_sam._model import seeds
 
-NEW, WHOLE, GENERATORS = "new", "epoch_", "generators.json"
+NEW, OLD, WHOLE, GENERATORS = "new", "old", "epoch_", "generators.json"
 
 
 class BackupAndRestore(keras.callbacks.Callback):
@@ -50,6 +50,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         self.delete_checkpoint = delete_checkpoint
 
     def on_train_begin(self, logs=None):
+        self._remove(self.folder / NEW)  # What a process left that was killed.
         *_, newest = None, *self._backups()
         self._of_keras(newest or self.folder / NEW).on_train_begin()
         if newest is not None:
@@ -59,17 +60,16 @@ class BackupAndRestore(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         before, new = self._backups(), self.folder / NEW
-        _remove([new])  # What a process left that was killed.
         self._of_keras(new).on_epoch_end(epoch)
         seeds.save(self.model, new)
         states = json.dumps(_backend.generator_states())
         (new / GENERATORS).write_text(states, encoding="utf-8")
         new.rename(self.folder / f"{WHOLE}{epoch + 1}")
-        _remove(before)
+        self._remove(*before)
 
     def on_train_end(self, logs=None):
         if self.delete_checkpoint and self.folder.exists():
-            _remove([*self._backups(), self.folder / NEW])
+            self._remove(*self._backups())
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
 
@@ -83,7 +83,11 @@ class BackupAndRestore(keras.callbacks.Callback):
         callback.set_model(self.model)
         return callback
 
-
-def _remove(folders):
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    def _remove(self, *folders):
+        """None is left half of it under its name, by which it would count as whole."""
+        old = self.folder / OLD
+        shutil.rmtree(old, ignore_errors=True)
+        for folder in folders:
+            if folder.exists():
+                folder.rename(old)
+                shutil.rmtree(old)
