@@ -1,6 +1,7 @@
 """A training that is killed at random moments, and begun again until it is done."""
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -42,6 +43,7 @@ def test_it_is_the_uninterrupted_run(name, tmp_path):
         process.kill()
         if process.wait() == 0:
             break  # It was done before.
+        assert process.returncode == -signal.SIGKILL
         kills += 1
         (killed / "begun").unlink(missing_ok=True)
     assert kills

@@ -27,9 +27,8 @@ def megabytes():
 def make(cls=keras_sam.SAMModel, **settings):
     inputs = keras.Input((8,))
     x = keras.layers.Dropout(0.3, seed=1)(keras.layers.Dense(16, "relu")(inputs))
-    model = cls(inputs, keras.layers.Dense(3)(keras.layers.BatchNormalization()(x)))
-    for name, value in settings.items():
-        setattr(model, name, value)
+    outputs = keras.layers.Dense(3)(keras.layers.BatchNormalization()(x))
+    model = cls(inputs, outputs, **settings)
     return classify(model, keras.optimizers.SGD(1e-3, momentum=0.9))
 
 
@@ -49,7 +48,7 @@ class Watch(keras.callbacks.Callback):
         self.counts.append(len(self.traces))
 
 
-def test_20_000_steps(monkeypatch):
+def test_20_000_steps():
     traces = []
 
     class Counted(keras_sam.SAMModel):

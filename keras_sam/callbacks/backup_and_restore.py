@@ -40,7 +40,7 @@ class BackupAndRestore(keras.callbacks.Callback):
     >>> model = keras_sam.SAMModel.from_model(model)
     >>> model.compile("sgd", "mse")
     >>> x, y = np.ones((32, 8)), np.ones((32, 1))
-    >>> backup = keras_sam.callbacks.BackupAndRestore("/tmp/backup")
+    >>> backup = keras_sam.callbacks.BackupAndRestore("backup")
     >>> history = model.fit(x, y, epochs=3, callbacks=[backup], verbose=0)
     """
 

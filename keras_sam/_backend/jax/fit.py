@@ -31,7 +31,7 @@ class Fit(fit.Fit):
         before = self.train_function
         super().make_train_function(force=force)
         step = self.train_function
-        if step is None or step is before:
+        if step is before:
             return
 
         def train_function(state, iterator):
