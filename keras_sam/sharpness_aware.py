@@ -94,9 +94,10 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         position = cls.__mro__.index(SharpnessAware)
-        order = [issubclass(base, SharpnessAware) for base in cls.__bases__]
-        first = cls.__bases__[0].__module__.startswith("keras.") and any(order)
-        if first or keras.Model in cls.__mro__[:position]:
+        first, *others = cls.__bases__
+        behind = any(issubclass(base, SharpnessAware) for base in others)
+        plain = not issubclass(first, SharpnessAware)
+        if (plain and behind and first.__module__.startswith("keras.")) or keras.Model in cls.__mro__[:position]:
             bases = sorted(cls.__bases__, key=lambda b: not issubclass(b, SharpnessAware))
             raise ValueError(
                 "`keras_sam.SharpnessAware` has to come before the model class, whose "

@@ -47,7 +47,7 @@ COMMON = {
     "phases": [Phase.explicit, Phase.generate],
 }
 settings.register_profile("short", max_examples=2, derandomize=True, **COMMON)
-settings.register_profile("long", max_examples=80, print_blob=True, **COMMON)
+settings.register_profile("long", max_examples=72, print_blob=True, **COMMON)
 settings.load_profile("short")
 
 

@@ -82,6 +82,10 @@ BLOCKS = {
         "lstm": lambda n: layers.LSTM(4, return_sequences=True),
         "gru": lambda n: layers.GRU(4, return_sequences=True),
         "recurrent": lambda n: layers.SimpleRNN(4, return_sequences=True),
+        "both ways": lambda n: layers.Bidirectional(layers.GRU(2, return_sequences=True)),
+        "dropping": lambda n: layers.LSTM(
+            4, return_sequences=True, dropout=0.2, recurrent_dropout=0.2, seed=n.seed
+        ),
         "attention": lambda n: Attention(),
         "convolution": lambda n: layers.Conv1D(4, 3, padding="same"),
         **ANY,
@@ -90,7 +94,7 @@ BLOCKS = {
 # Layers that may be frozen: of one within another, Keras's files do not keep that.
 SINGLE = layers.Dense, layers.Conv1D, layers.Conv2D, layers.BatchNormalization
 # Those that work with the examples of a batch together, or draw: groups see them anew.
-TOGETHER = {"batch norm", *RANDOM}
+TOGETHER = {"batch norm", "dropping", *RANDOM}
 # To rows.
 ENDS = {
     "rows": lambda: layers.Identity(),
@@ -102,6 +106,9 @@ HEADS = {
     "values": (2, keras.losses.MeanSquaredError()),
     "yes or no": (1, keras.losses.BinaryCrossentropy(from_logits=True)),
     "robust": (2, keras.losses.LogCosh()),
+    "huber": (2, keras.losses.Huber()),
+    "direction": (3, keras.losses.CosineSimilarity()),
+    "margin": (1, keras.losses.SquaredHinge()),
 }
 
 
@@ -177,7 +184,7 @@ def _labels(rng, head, n):
     if head == "classes":
         return rng.integers(0, CLASSES, n)
     values = rng.normal(size=(n, HEADS[head][0]))
-    return (values > 0 if head == "yes or no" else values).astype("float32")
+    return (values > 0 if HEADS[head][0] == 1 else values).astype("float32")
 
 
 @st.composite

@@ -10,7 +10,8 @@ import keras_sam
 from tests.fuzz.networks import networks
 from tests.fuzz.training import ball, balls, exact, made, possible, settings, trainings
 from tests.helpers import BACKEND, array, assert_identical, groups_of, state
-from tests.plain import LEAST, ROUNDING, assert_like_plain
+from tests.optimizers import begins_right
+from tests.plain import LEAST, MODES, ROUNDING, assert_like_plain
 from tests.reference import reference_step
 
 pytestmark = [
@@ -28,6 +29,7 @@ def rounding(training):
 
 @given(networks(), trainings())
 def test_at_zero_it_is_plain_fit(network, training):
+    assume(begins_right(training.optimizer, MODES[training.mode]))
     keras.config.set_dtype_policy(training.policy)
     assert_like_plain(
         lambda cls: training.compile(cls(*network.build()), network),
@@ -55,11 +57,11 @@ def test_the_three_forms_agree(literal_graphs, network, training, names):
 
     def from_model(inputs, outputs):
         source = keras.Model(inputs, outputs)
-        return keras_sam.SAMModel.from_model(source, **made(names))
+        return keras_sam.SAMModel.from_model(source, **made(names, training))
 
     forms = [
-        lambda *ends: keras_sam.SAMModel(*ends, **made(names)),
-        lambda *ends: Mixed(*ends, **made(names)),
+        lambda *ends: keras_sam.SAMModel(*ends, **made(names, training)),
+        lambda *ends: Mixed(*ends, **made(names, training)),
         from_model,
     ]
     first, *others = [state(after(network, training, form)) for form in forms]
@@ -123,7 +125,7 @@ def test_saved_loaded_and_gone_on_with(
     model = after(
         network,
         training,
-        lambda *ends: keras_sam.SAMModel(*ends, **made(names)),
+        lambda *ends: keras_sam.SAMModel(*ends, **made(names, training)),
         shuffle=False,
     )
     model.save(path)
@@ -155,7 +157,7 @@ def test_a_failed_step_leaves_all_as_it_was(network, training, names, calls):
         network,
         training,
         lambda inputs, outputs: keras_sam.SAMModel(
-            inputs, keras.tree.map_structure(failing, outputs), **made(names)
+            inputs, keras.tree.map_structure(failing, outputs), **made(names, training)
         ),
     )
     # Not the seeds, which plain training has moved then, too.

@@ -9,32 +9,8 @@ from hypothesis import strategies as st
 from keras_sam import ascents
 from tests import rules
 from tests.helpers import BACKEND
+from tests.optimizers import EXTRAS, OPTIMIZERS, optimizer
 from tests.plain import MODES
-
-OPTIMIZERS = {
-    "SGD": {"learning_rate": 0.1},
-    "Adam": {"learning_rate": 0.01},
-    "AdamW": {"learning_rate": 0.01, "weight_decay": 0.1},
-    "RMSprop": {"learning_rate": 0.01, "momentum": 0.9},
-    "Adagrad": {"learning_rate": 0.01},
-    "Adadelta": {"learning_rate": 1.0},
-    "Adamax": {"learning_rate": 0.01},
-    "Adafactor": {"learning_rate": 0.01},
-    "Nadam": {"learning_rate": 0.01},
-    "Ftrl": {"learning_rate": 0.01},
-    "Lion": {"learning_rate": 0.001},
-    "Lamb": {"learning_rate": 0.01},
-    "Muon": {"learning_rate": 0.01},
-}
-OPTIMIZERS = {name: k for name, k in OPTIMIZERS.items() if hasattr(keras.optimizers, name)}
-EXTRAS = {
-    "nothing": {},
-    "clipnorm": {"clipnorm": 0.1},
-    "global_clipnorm": {"global_clipnorm": 0.1},
-    "clipvalue": {"clipvalue": 0.01},
-    "average": {"use_ema": True, "ema_overwrite_frequency": 2},
-    "accumulation": {"gradient_accumulation_steps": 2},
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +18,7 @@ class Training:
     """How a network is compiled and fitted.
 
     Attributes:
-        optimizer, extra: Strings, keys of the dictionaries above.
+        optimizer, extra: Strings, of `tests.optimizers`.
         mode: String, a key of `MODES`.
         policy: String, the dtype policy.
         n: Integer, the number of examples.
@@ -59,12 +35,8 @@ class Training:
     weighted: bool
 
     def compile(self, model, network):
-        arguments = OPTIMIZERS[self.optimizer] | EXTRAS[self.extra]
-        model.compile(
-            getattr(keras.optimizers, self.optimizer)(**arguments),
-            network.losses,
-            **MODES[self.mode],
-        )
+        chosen = optimizer(self.optimizer, **EXTRAS[self.extra])
+        model.compile(chosen, network.losses, **MODES[self.mode])
         return model
 
     def fit(self, model, network, **kwargs):
@@ -107,6 +79,7 @@ def trainings(draw, modes=tuple(MODES)):
 def settings(draw):
     """Arguments of a `SAMModel`, as a dict of names, for `made`."""
     return {
+        "m": draw(st.none() | st.integers(1, 8)),
         "rho": draw(st.sampled_from([1e-3, 0.05, 0.5])),
         "ascent": draw(st.sampled_from(sorted(rules.ASCENTS))),
         "descent": draw(st.sampled_from(sorted(rules.DESCENTS))),
@@ -114,9 +87,10 @@ def settings(draw):
     }
 
 
-def made(names):
+def made(names, training):
+    m = names["m"] and min(names["m"], training.batch_size, training.n)
     parts = {name: names[name] for name in ("ascent", "descent", "schedule")}
-    return {"rho": names["rho"], **rules.rules(**parts)}
+    return {"rho": names["rho"], "m": m, **rules.rules(**parts)}
 
 
 def possible(names):
@@ -125,12 +99,13 @@ def possible(names):
 
 @st.composite
 def balls(draw):
-    """Arguments of a step that remembers nothing: its radius, and p."""
+    """Arguments of a step that remembers nothing: its radius, p, and what it perturbs."""
     return {
         "rho": draw(st.floats(1e-3, 1.0)),
         "p": draw(st.sampled_from([1, 1.5, 2, 3, float("inf")])),
+        "variables": draw(st.sampled_from([None, "kernel", keras.layers.Dense])),
     }
 
 
-def ball(rho, p):
-    return {"rho": rho, "ascent": ascents.LpBall(p)}
+def ball(rho, p, variables):
+    return {"rho": rho, "ascent": ascents.LpBall(p, variables=variables)}

@@ -46,10 +46,17 @@ class FromModel:
         return isinstance(instance, self.plain)
 
 
+TRAINER = next(cls for cls in keras.Model.__mro__ if cls.__name__.endswith("Trainer"))
+
+
+class MixedTrainer(keras_sam.SharpnessAware, TRAINER):
+    """Keras's tests of the trainer make models of a layer, which are no `keras.Model`."""
+
+
 PLACES = {
     "plain": [],
     "functional": [keras_sam.SAMModel],
-    "mixin": [Mixed, MixedSequential],
+    "mixin": [Mixed, MixedSequential, MixedTrainer],
     "from_model": [FromModel(keras.Model), FromModel(keras.Sequential)],
 }
 
@@ -57,4 +64,4 @@ PLACES = {
 @functools.cache
 def substitutes(form):
     """Dict from Keras's class to the one in its place."""
-    return dict(zip([keras.Model, keras.Sequential], PLACES[form]))
+    return dict(zip([keras.Model, keras.Sequential, TRAINER], PLACES[form]))
