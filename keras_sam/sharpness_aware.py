@@ -95,9 +95,10 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
         super().__init_subclass__(**kwargs)
         position = cls.__mro__.index(SharpnessAware)
         first, *others = cls.__bases__
-        behind = any(issubclass(base, SharpnessAware) for base in others)
-        plain = not issubclass(first, SharpnessAware)
-        if (plain and behind and first.__module__.startswith("keras.")) or keras.Model in cls.__mro__[:position]:
+        of_keras = first.__module__.startswith("keras.")
+        plain = of_keras and not issubclass(first, SharpnessAware)
+        behind = plain and any(issubclass(base, SharpnessAware) for base in others)
+        if behind or keras.Model in cls.__mro__[:position]:
             bases = sorted(cls.__bases__, key=lambda b: not issubclass(b, SharpnessAware))
             raise ValueError(
                 "`keras_sam.SharpnessAware` has to come before the model class, whose "

@@ -31,8 +31,13 @@ def many():
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * 2,
+        )
         return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope()
-    keras.distribution.set_distribution(keras.distribution.DataParallel())
+    devices = keras.distribution.list_devices()[:2]
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
     return contextlib.nullcontext()
 
 

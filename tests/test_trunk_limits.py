@@ -1,16 +1,14 @@
 """Where both passes may share a part of a model, and where not."""
 
 import keras
+import numpy as np
 import pytest
 from keras import layers, ops
 
 import keras_sam
 from keras_sam import ascents, descents
-from tests.helpers import (
-    assert_identical,
-    state,
-)
-from tests.models import classify, random_images
+from tests.helpers import assert_identical, state
+from tests.models import classify, random_images, rows
 from tests.trunks import (
     HEAD,
     Inner,
@@ -134,3 +132,32 @@ class Noise(layers.Layer):
 
     def call(self, x):
         return x + keras.random.normal(ops.shape(x), seed=self.seeds)
+
+
+class Draws(layers.Layer):
+    """Draws by itself, from a generator that is not Keras's."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.draw = name
+        self.add_weight(shape=(), trainable=False)  # Or it is no trunk.
+
+    def call(self, x):
+        drawn = getattr(np.random, self.draw)(size=x.shape[1:])
+        return ops.add(x, ops.convert_to_tensor(drawn, "float32"))
+
+
+def test_draws_in_the_trunk_are_not_those_of_the_head():
+    """What is checked once is the whole network; it draws as plain training does."""
+
+    def drawn(cls, **settings):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((8,))
+        x = layers.Dense(4, kernel_regularizer="l2")(Draws("uniform")(inputs))
+        model = cls(inputs, layers.Dense(3)(Draws("normal")(x)), **settings)
+        classify(model, run_eagerly=True)
+        for _ in range(2):
+            model.train_on_batch(*rows(8))
+        return np.random.uniform()
+
+    assert drawn(keras_sam.SAMModel, rho=0.1) == drawn(keras.Model)

@@ -40,6 +40,10 @@ class Draws:
         self.kept = None
         self.copies = {}
 
+    def apart(self):
+        """Those of a pass that is none of the step's, and leaves the generators."""
+        return Draws(private=True)
+
     @contextlib.contextmanager
     def for_a_pass(self):
         before = getattr(_thread, "take", None)

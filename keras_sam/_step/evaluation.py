@@ -55,7 +55,8 @@ class Evaluation:
         def predict():
             return self.objective.predict(next(self.batches))
 
-        objective = self.objective
+        # The draws of a pass by the head of a network are not those of the whole.
+        objective, draws = self.objective, self.draws.apart()
         _backend.check_reach(
-            objective.layers, predict, objective.variables, gradients, self.draws
+            objective.layers, predict, objective.variables, gradients, draws
         )

@@ -48,6 +48,9 @@ class Draws(draws.Draws):
         self.model = model
         self.tensors = None
 
+    def apart(self):
+        return Draws(True, self.model)
+
     def run(self, evaluate):
         """One pass, `evaluate(stage)`, in which `stage(name)` is the scope of a stage."""
         if self.tensors is not None:
