@@ -23,6 +23,7 @@ from keras_sam._backend.torch.passes import (
     read,
     records,
 )
+from keras_sam._backend.torch.processes import average, replicas
 from keras_sam._backend.torch.tensors import mended, scaled, sum_of_squares
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Fit",
     "Randomness",
     "apply",
+    "average",
     "check_reach",
     "copied",
     "differentiate",
@@ -42,6 +44,7 @@ __all__ = [
     "read",
     "reading",
     "records",
+    "replicas",
     "scaled",
     "seeding",
     "set_generator_states",

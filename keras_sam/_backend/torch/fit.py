@@ -1,6 +1,8 @@
-"""What Keras's trainer on PyTorch lacks for files that other backends can read."""
+"""What Keras's trainer on PyTorch lacks: a word of other processes, and files that other
+backends can read."""
 
 from keras_sam._backend import fit
+from keras_sam._backend.torch.processes import warn_of_fit
 
 
 class Fit(fit.Fit):
@@ -9,6 +11,11 @@ class Fit(fit.Fit):
     On PyTorch an optimizer is made a class of that backend's own, for which a plain
     model's file would ask on any other.
     """
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        if iterator is not None:
+            warn_of_fit()
+        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
 
     def get_compile_config(self):
         return _public(super().get_compile_config())

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import torch
 
+from keras_sam._backend.torch.processes import no_wrappers
 from keras_sam._backend.torch.scope import Scope
 from keras_sam._backend.torch.state import Untracked
 
@@ -43,7 +44,7 @@ def differentiate(layers, fn, variables, weights, state, draws, at=None, inputs=
                 return loss, aux, gradients
 
         scope = Scope(variables, weights, values, untracked.tracked)
-        with scope, _twice_differentiable(at is not None or inner):
+        with scope, _twice_differentiable(at is not None or inner), no_wrappers():
             loss, aux, gradients = untracked.call(run)
         return loss, aux, gradients, [*scope.updates.values(), *untracked.updates]
 
