@@ -15,4 +15,8 @@ SAID = {
         "The test gives the config of a model that `from_model` has made to the class of "
         "Keras's that the model was made of."
     ),
+    r"Unknown layer: '(SAMModel|Mixed)": (
+        "Keras's legacy format, `.h5`, finds a class that is not Keras's only by "
+        "`custom_objects`."
+    ),
 }
