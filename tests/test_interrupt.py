@@ -37,14 +37,16 @@ def state(model):
     return [array(v) for v in [*variables, *model.optimizer.variables]]
 
 
-class Interrupt(keras.callbacks.Callback):
-    """From another thread, a moment after the second epoch has begun."""
+def interrupt():
+    """From another thread, in a moment."""
+    kill = os.kill, (os.getpid(), signal.SIGINT)
+    threading.Timer(random.uniform(0, 0.05), *kill).start()
 
+
+class Interrupt(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 1:
-            seconds = random.uniform(0, 0.05)
-            interrupt = os.kill, (os.getpid(), signal.SIGINT)
-            threading.Timer(seconds, *interrupt).start()
+            interrupt()
 
 
 @pytest.mark.parametrize("mode", ["eager", "jit"] if BACKEND != "torch" else ["eager"])
@@ -64,3 +66,20 @@ def test_after_a_whole_number_of_steps(mode):
             fit(same, 1, slice(left * BATCH))
         assert_identical(state(model), state(same))
         fit(model, 1)
+
+
+@pytest.mark.parametrize("mode", ["eager", "jit"] if BACKEND != "torch" else ["eager"])
+def test_after_a_whole_batch(mode):
+    """Of a model that is given one batch after another, always the same."""
+    for seed in range(3):
+        random.seed(seed)
+        model = make(mode)
+        model.train_on_batch(X[:BATCH], Y[:BATCH])
+        interrupt()
+        with pytest.raises(KeyboardInterrupt):
+            while True:
+                model.train_on_batch(X[:BATCH], Y[:BATCH])
+        same = make(mode)
+        for _ in range(int(array(model.optimizer.iterations))):
+            same.train_on_batch(X[:BATCH], Y[:BATCH])
+        assert_identical(state(model), state(same))

@@ -43,6 +43,11 @@ class Fit(fit.Fit):
 
         self.train_function = train_function
 
+    def train_on_batch(self, *args, **kwargs):
+        """Keras's. It gives the variables their new values after the step."""
+        with held_back():
+            return super().train_on_batch(*args, **kwargs)
+
     def _batch_size(self, iterator):
         """Each process has its part of a batch; the first step sees the whole."""
         return super()._batch_size(iterator) if jax.process_count() == 1 else None
