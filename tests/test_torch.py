@@ -150,13 +150,19 @@ def test_weights_that_a_layer_reaches_otherwise(images, regularizer, loss):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Of torch.compile, on Keras's plain `fit` too.
-def test_torch_compile(images):
+@pytest.mark.parametrize("form", ["functional", "from_model"])
+def test_torch_compile(images, form):
+    def make(rho):
+        if form == "functional":
+            return keras_sam.SAMModel(*cnn(seed=1), rho=rho)
+        return keras_sam.SAMModel.from_model(keras.Model(*cnn(seed=1)), rho=rho)
+
     runs = []
     for compiled in (False, True):
         torch.compiler.reset()
         keras.backend.clear_session()
         keras.utils.set_random_seed(1)
-        model = classify(keras_sam.SAMModel(*cnn(seed=1), rho=0.5), jit_compile=compiled)
+        model = classify(make(rho=0.5), jit_compile=compiled)
         model.fit(*(a[:48] for a in images), batch_size=16, epochs=2, verbose=0)
         runs.append(state(model))
     for a, b in zip(*runs):

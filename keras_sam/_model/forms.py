@@ -57,12 +57,14 @@ def share(cls, model):
     """A model of class `cls` on top of `model`'s class, which is otherwise `model`.
 
     The two have one dict of attributes, so that whatever is added to one, built or set
-    there is the other's too. Slots of the class, which come before that dict, hold what
-    each has of its own: its training state (optimizer, losses, compiled functions).
+    there is the other's too. What each has of its own, its training state (optimizer,
+    losses, compiled functions), is in properties of the class, which come before that dict.
+    (Slots would, too, but torch.compile looks into the dict first.)
     """
     alone, base = vars(cls).get("_alone", cls), type(model)
-    slots = (*keras_trainer.STATE, "_sharpness_aware")
-    names = {"__slots__": slots, "quantize": property(_quantize, _set_quantize)}
+    names = {name: _own(name) for name in keras_trainer.STATE}
+    names["__slots__"] = "_own", "_sharpness_aware"
+    names["quantize"] = property(_quantize, _set_quantize)
     if hasattr(base, "save_to_preset"):
         names["save_to_preset"] = _save_to_preset
     cls = combine(alone, base, **names)
@@ -72,6 +74,25 @@ def share(cls, model):
     with _backend.model_scope(model):
         super(keras.Model, shared).__init__()
     return shared
+
+
+def _own(name):
+    """The property of that name, whose values are in the dict `_own`."""
+
+    def get(shared):
+        if name not in shared._own:
+            raise AttributeError(f"It has no attribute `{name}` yet.")
+        return shared._own[name]
+
+    def put(shared, value):
+        if not hasattr(shared, "_own"):
+            object.__setattr__(shared, "_own", {})
+        shared._own[name] = value
+
+    def delete(shared):
+        del shared._own[name]
+
+    return property(get, put, delete)
 
 
 def _quantize(shared):

@@ -28,7 +28,7 @@ def rounding(training):
 
 
 @given(networks(), trainings())
-def test_at_zero_it_is_plain_fit(network, training):
+def test_at_zero_it_is_plain_fit(literal_graphs, network, training):
     assume(begins_right(training.optimizer, MODES[training.mode]))
     keras.config.set_dtype_policy(training.policy)
     assert_like_plain(
