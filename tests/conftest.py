@@ -38,9 +38,9 @@ if BACKEND == "torch":
     torch.backends.cudnn.deterministic = True
 
 
-# How many models `tests/fuzz` draws: a few, always the same; or more, and other ones for each
-# seed. A smaller case that fails would take minutes to find. (More in one process would take
-# all memory: XLA keeps what it has compiled, of plain models, too.)
+# How many models `tests/fuzz` draws: a few, always the same; or more, and other ones for
+# each seed. A smaller case that fails would take minutes to find. (With more in one process
+# memory runs out: XLA keeps what it has compiled, of plain models, too.)
 COMMON = {
     "deadline": None,
     "suppress_health_check": list(HealthCheck),

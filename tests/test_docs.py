@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 RELATIVE = r"\]\((?!https?:|#)([^)\s]+)\)"
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+# With JAX the models of other packages compile for long; they are the same.
+LONG = {("jax", "ecosystem")}
 PARTS = [keras_sam.ascents, keras_sam.descents, keras_sam.schedules, keras_sam.callbacks]
 DOCUMENTED = [keras_sam.SAMModel, keras_sam.SharpnessAware, keras_sam.in_ascent_pass]
 DOCUMENTED += [keras_sam.value_and_grad, keras_sam.predictions, keras_sam.methods.Method]
@@ -44,7 +46,17 @@ def test_docstrings(documented, tmp_path, monkeypatch):
 # KerasTuner's, and that of tf2onnx under NumPy 2.
 @pytest.mark.filterwarnings("ignore:(getName|currentThread)\\(\\) is:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:In the future `np.object` will be:FutureWarning")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            page,
+            marks=pytest.mark.slow if (BACKEND, page.stem) in LONG else (),
+            id=page.stem,
+        )
+        for page in PAGES
+    ],
+)
 def test_pages(page, tmp_path, monkeypatch):
     """The blocks of a page, one after the other, as someone who follows it runs them."""
     monkeypatch.chdir(tmp_path)

@@ -97,7 +97,9 @@ def rich_data(n):
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
-@pytest.mark.parametrize("n, m", [(8, 4), (7, 3), (4, 1)])
+@pytest.mark.parametrize(
+    "n, m", [pytest.param(8, 4, marks=pytest.mark.slow), (7, 3), (4, 1)]
+)
 @pytest.mark.parametrize("mode", long_if_eager(MODES[:2]))
 def test_a_step_is_the_mean_of_the_steps_of_its_groups(float64, n, m, mode):
     def rich(m):

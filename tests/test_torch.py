@@ -9,7 +9,7 @@ from keras import layers, ops
 
 import keras_sam
 from tests.helpers import BACKEND, array, assert_identical, generators, state
-from tests.models import classify, cnn
+from tests.models import classify, cnn, rows
 from tests.plain import assert_like_plain
 
 torch = pytest.importorskip("torch")
@@ -167,3 +167,18 @@ def test_torch_compile(images, form):
         runs.append(state(model))
     for a, b in zip(*runs):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torch_compile_reads_the_state_of_a_shared_model():
+    """Not that of the model it is made of, in whose dict torch.compile looks first."""
+    torch.compiler.reset()
+    inputs = keras.Input((8,))
+    plain = keras.Model(inputs, keras.layers.Dense(3)(inputs))
+    model, batch = keras_sam.SAMModel.from_model(plain, rho=0.5), rows(16)
+    expected = classify(model).train_on_batch(*batch, return_dict=True)
+    before = model.get_weights()
+    step = torch.compile(model.train_step, backend="eager")
+    logs = step(tuple(map(torch.tensor, batch)))
+    assert logs.keys() == expected.keys()
+    assert not np.array_equal(model.get_weights()[0], before[0])

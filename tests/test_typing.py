@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import only_on
+
+pytestmark = only_on("tensorflow", "The types are the same on all backends.")
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests" / "typing"
 

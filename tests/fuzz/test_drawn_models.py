@@ -14,10 +14,7 @@ from tests.optimizers import begins_right
 from tests.plain import LEAST, MODES, ROUNDING, assert_like_plain
 from tests.reference import reference_step
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:Gradients do not exist"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Gradients do not exist")
 # On PyTorch what has no seed draws from a generator that no file keeps.
 SEEDED = BACKEND == "torch"
 
@@ -73,6 +70,10 @@ def test_the_three_forms_agree(literal_graphs, network, training, names):
 def test_m_of_the_whole_batch_is_no_m(literal_graphs, network, training, arguments):
     keras.config.set_dtype_policy(training.policy)
     assume(training.batch_size <= training.n)
+    # The gradient of an embedding is sparse then, but not in groups, and most optimizers do
+    # otherwise with it: docs/limits.md.
+    sparse = BACKEND == "tensorflow" and "tokens" in dict(network.branches)
+    assume(not sparse or training.optimizer == "SGD")
     # At a gradient near 0 these two turn.
     assume(exact(training.mode) or arguments["p"] not in (1, float("inf")))
     results = [
