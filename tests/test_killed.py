@@ -33,7 +33,6 @@ def test_it_is_the_uninterrupted_run(name, tmp_path):
     killed.mkdir()
     assert begin(name, whole).wait() == 0
     seed = random.SystemRandom().randrange(10**6)  # Those of Keras are set.
-    print(f"seed {seed}")
     times, kills = random.Random(seed), 0
     while kills < KILLS:
         process = begin(name, killed)
@@ -46,6 +45,7 @@ def test_it_is_the_uninterrupted_run(name, tmp_path):
         assert process.returncode == -signal.SIGKILL
         kills += 1
         (killed / "begun").unlink(missing_ok=True)
+    print(f"seed {seed}: {kills} kills")
     assert kills
     if not (killed / "state.npz").exists():
         assert begin(name, killed).wait() == 0

@@ -1,5 +1,6 @@
 """20,000 steps, a hundred models, two threads: nothing grows, and nothing is mixed up."""
 
+import contextlib
 import gc
 import os
 import threading
@@ -12,8 +13,10 @@ import pytest
 
 import keras_sam
 from keras_sam import ascents
-from tests.helpers import BACKEND, assert_identical
+from tests.helpers import BACKEND, array, assert_identical
+from tests.jax_devices import data_parallel
 from tests.models import classify, rows
+from tests.replicas import mirrored
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +69,39 @@ def test_20_000_steps():
     assert last - first < 8, watch.memory[::20]
     first, last = np.median(watch.times[20:60]), np.median(watch.times[-40:])
     assert last < 1.5 * first, watch.times[::20]
+
+
+@contextlib.contextmanager
+def two_devices():
+    if BACKEND == "tensorflow":
+        with mirrored(2).scope():
+            yield
+        return
+    keras.distribution.set_distribution(data_parallel(2)())
+    yield
+    keras.distribution.set_distribution(None)
+
+
+def copies_of(variable):
+    """What each of the two devices has."""
+    if BACKEND == "tensorflow":
+        values = getattr(variable.value, "values", [variable.value] * 2)
+        return [value.numpy() for value in values]
+    return [np.asarray(shard.data) for shard in variable.value.addressable_shards]
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras trains on one device there.")
+def test_the_copies_of_two_devices_are_the_same_after_20_000_steps():
+    x, y = (np.concatenate([a] * 34)[:800] for a in rows())
+    with two_devices():
+        model = make(rho=0.2, m=2)
+        model.fit(x, y, batch_size=8, epochs=200, verbose=0)
+    assert int(array(model.optimizer.iterations)) == 20_000
+    # Batch norm's statistics are each device's own until they are read, on TensorFlow.
+    for variable in [*model.trainable_variables, *model.optimizer.variables]:
+        first, second = copies_of(variable)
+        np.testing.assert_array_equal(first, second)
+        assert np.isfinite(first).all()
 
 
 def test_100_models_leave_what_plain_ones_leave():

@@ -1,8 +1,10 @@
-"""Why a test of Keras's may fail with sharpness-aware classes: regular expressions for what
-the failure says, each with the reason."""
+"""Why a test of Keras's may fail with sharpness-aware classes."""
 
+SHARPNESS = "Metrics and logs have `sharpness`, too, and so has what is written of them."
+
+# Regular expressions for what the failure says, each with the reason.
 SAID = {
-    "sharpness": "The logs of training have `sharpness`, too, and what is written of them.",
+    "sharpness": SHARPNESS,
     "is not an instance of <class '(keras_sam|tests)": (
         "The test makes a plain model by Keras's own `from_config`, and asks for the class "
         "in the place of Keras's."
@@ -19,4 +21,9 @@ SAID = {
         "Keras's legacy format, `.h5`, finds a class that is not Keras's only by "
         "`custom_objects`."
     ),
+}
+
+# And for the names of tests whose failure says too little: two numbers.
+NAMES = {
+    r"::test_(multiple_compiles|nested_trainer_metrics|CSVLogger)": SHARPNESS,
 }
