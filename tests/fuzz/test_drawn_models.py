@@ -176,6 +176,9 @@ def test_a_failed_step_leaves_all_as_it_was(network, training, names, calls):
 
 @given(networks(seeded=True), st.integers(2, 9), st.floats(1e-3, 1.0))
 def test_two_passes_by_other_means(literal_graphs, float64, network, n, rho):
+    # On JAX it takes its softmax in float32.
+    blocks = [name for _, names in network.branches for name in names]
+    assume(BACKEND != "jax" or "attention" not in blocks)
     keras.config.set_dtype_policy("float64")
     x, y = network.data(n)
     models = []
