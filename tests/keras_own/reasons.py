@@ -17,6 +17,10 @@ SAID = {
         "The test gives the config of a model that `from_model` has made to the class of "
         "Keras's that the model was made of."
     ),
+    r"\{'epoch': .*'rho': ": (
+        "On JAX a compiled step reads rho and the number of the epoch among the variables "
+        "that are not trained."
+    ),
     r"Unknown layer: '(SAMModel|Mixed)": (
         "Keras's legacy format, `.h5`, finds a class that is not Keras's only by "
         "`custom_objects`."
