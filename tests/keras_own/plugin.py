@@ -16,7 +16,7 @@ from unittest import mock
 import keras
 import pytest
 
-from tests.keras_own.substitutes import substitutes
+from tests.keras_own.substitutes import at_zero, substitutes
 
 # Dict from a test to its outcome and what a failure says.
 OUTCOMES = {}
@@ -35,6 +35,10 @@ sys.modules["conftest"].skip_if_backend = skip_if_backend
 def pytest_addoption(parser):
     parser.addoption("--form", default="plain", help="In place of Keras's classes.")
     parser.addoption("--outcomes", help="A JSON file: the outcome of each test.")
+
+
+def pytest_configure(config):
+    at_zero()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,9 +6,11 @@ import keras
 
 import keras_sam
 
-# Keras's tests say nothing of rho.
-for cls in (keras_sam.SAMModel, keras_sam.SharpnessAware):
-    cls.__init__.__kwdefaults__["rho"] = 0.0
+
+def at_zero():
+    """Keras's tests say nothing of rho."""
+    for cls in (keras_sam.SAMModel, keras_sam.SharpnessAware):
+        cls.__init__.__kwdefaults__["rho"] = 0.0
 
 
 @keras.saving.register_keras_serializable("tests.keras_own")
