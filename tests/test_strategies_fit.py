@@ -168,3 +168,11 @@ def _fit(data, strategy, m):
     with strategy.scope():
         model = classify(keras_sam.SAMModel(*network(), rho=0.5, m=m))
     return model, model.fit(data, epochs=2, shuffle=False, verbose=0).history
+
+
+def test_a_rho_that_is_too_small_is_said_of_replicas():
+    """The advice reads rho, of which each replica has a copy."""
+    with mirrored(2).scope():
+        model = classify(keras_sam.SAMModel(*network(), rho=1e-30))
+        with pytest.warns(UserWarning, match="rho"):
+            model.fit(*DATA, batch_size=BATCH, verbose=0)

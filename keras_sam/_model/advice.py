@@ -61,7 +61,7 @@ class Advice:
             return None
         if curvature is None or not curvature > edge > 0:
             return None
-        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate + 0.0))
         return (
             f"The training loss is {loss:.3g}, after {self.first:.3g} in the first epoch. "
             f"The curvature along the perturbation is {curvature:.3g}, above the edge of "

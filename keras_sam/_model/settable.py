@@ -55,5 +55,6 @@ class Settable:
     def _current_rho(self):
         """The radius of the next step, as a float."""
         with _backend.model_scope(self):
-            rho = self._sharpness_aware.radius(self.optimizer)
+            # A sum, as NumPy does not read a variable that replicas have copies of.
+            rho = self._sharpness_aware.radius(self.optimizer) + 0.0
         return float(keras.ops.convert_to_numpy(rho))
