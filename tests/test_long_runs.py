@@ -78,15 +78,16 @@ def two_devices():
             yield
         return
     keras.distribution.set_distribution(data_parallel(2)())
-    yield
-    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(None)
 
 
 def copies_of(variable):
     """What each of the two devices has."""
     if BACKEND == "tensorflow":
-        values = getattr(variable.value, "values", [variable.value] * 2)
-        return [value.numpy() for value in values]
+        return [value.numpy() for value in variable.value.values]
     return [np.asarray(shard.data) for shard in variable.value.addressable_shards]
 
 
