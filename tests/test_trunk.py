@@ -65,9 +65,16 @@ def of_many_outputs():
 
 
 @pytest.mark.parametrize("mode", long_if_eager(MODES))
-@pytest.mark.parametrize("m", [None, 3])
-def test_the_same_step(m, mode, monkeypatch):
-    assert_shared_is_unshared(lambda: sharp(m=m), monkeypatch, **mode)
+def test_the_same_step(mode, monkeypatch):
+    assert_shared_is_unshared(sharp, monkeypatch, **mode)
+
+
+# XLA takes twenty seconds for groups of what is shared.
+@pytest.mark.parametrize(
+    "mode", [MODES[0], *[pytest.param(m, marks=pytest.mark.slow) for m in MODES[1:]]]
+)
+def test_the_same_step_of_groups(mode, monkeypatch):
+    assert_shared_is_unshared(lambda: sharp(m=3), monkeypatch, **mode)
 
 
 @pytest.mark.parametrize(
