@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 from torch import distributed
+from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
+from torch.nn.parallel import DistributedDataParallel
 
 import keras_sam
 from tests.loops import loss_of
@@ -36,15 +38,20 @@ def loop(grad):
             optimizer.apply(gradients, grad.variables)
 
 
+def sharded(model):
+    return FullyShardedDataParallel(model, device_id=torch.device("cpu"))
+
+
 def refused(model):
     """What does not work says so."""
     with pytest.raises(ValueError, match="a perturbation for 2 of 2 processes"):
         grad = keras_sam.value_and_grad(loss_of(model), model, m="global")
         grad(*map(torch.tensor, DATA))
-    wrapped = torch.nn.parallel.DistributedDataParallel(model)
-    with pytest.raises(ValueError, match=r"`DistributedDataParallel` averages .*_reduce`"):
-        grad = keras_sam.value_and_grad(loss_of(wrapped), model)
-        grad(*map(torch.tensor, DATA))
+    for wrap in (DistributedDataParallel, sharded, fully_shard):
+        inner = keras.Model(*network())
+        grad = keras_sam.value_and_grad(loss_of(wrap(inner)), inner)
+        with pytest.raises(ValueError, match=r"` averages the gradients .*\.all_reduce`"):
+            grad(*map(torch.tensor, DATA))
     fitted = classify(keras_sam.SAMModel(*network()))
     with pytest.warns(UserWarning, match="each process trains a model of its own"):
         fitted.fit(*DATA, verbose=0)

@@ -11,7 +11,7 @@ from torch import distributed
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 # By name, as what is never used should not be imported.
-WRAPPERS = "DistributedDataParallel", "FullyShardedDataParallel"
+WRAPPERS = {"DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule"}
 INSTEAD = (
     "In a training loop, take the gradients of the model itself by "
     "`keras_sam.value_and_grad`, and average `result.gradients` by "
@@ -48,21 +48,24 @@ def warn_of_fit():
 
 
 @contextlib.contextmanager
-def no_wrappers():
+def no_wrappers(layers):
     """Raises where a module is called that averages what `backward()` gives: a pass asks
-    for its gradients, and they would be those of one process."""
+    for its gradients, and they would be those of one process. Layers of Keras's call no
+    hooks of PyTorch's, so they are looked through before."""
     if processes() == 1:
         yield
         return
 
-    def refuse(module, inputs):
-        name = type(module).__name__
-        if name in WRAPPERS:
+    def refuse(module, inputs=None):
+        for name in WRAPPERS.intersection(c.__name__ for c in type(module).__mro__):
             raise ValueError(
                 f"`{name}` averages the gradients that `backward()` leaves, which a "
                 f"sharpness-aware step does not call. {INSTEAD}"
             )
 
+    for layer in layers:
+        for module in layer.modules():
+            refuse(module)
     hook = register_module_forward_pre_hook(refuse)
     try:
         yield
