@@ -4,7 +4,8 @@
     KERAS_BACKEND=jax python -m tests.keras_own models/model_test.py
 
 Without arguments, all of the tests below. A test that passes plainly and fails otherwise,
-for no reason in `reasons.py`, is printed, and fails the command.
+for no reason in `reasons.py`, is printed, and fails the command. So does a file that cannot
+be imported: some of them need `pip install grain orbax-checkpoint pandas`.
 """
 
 import collections
@@ -36,6 +37,7 @@ def outcomes(form, files):
         path = Path(folder) / "outcomes.json"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.keras_own.plugin"]
         command += ["-p", "no:cacheprovider", "-o", "python_files=*_test.py"]
+        command += ["--continue-on-collection-errors"]
         command += [f"--rootdir={KERAS}", f"--form={form}", f"--outcomes={path}"]
         command += [str(KERAS / "src" / file) for file in files]
         run = subprocess.run(command, capture_output=True, text=True)
@@ -73,6 +75,9 @@ def compare(form, plain, ours):
 
 def main(files):
     plain = outcomes("plain", files)
+    for name, found in plain.items():
+        if found["outcome"] == "not collected":
+            raise RuntimeError(f"{name} was not imported: {found['said'][-600:]}")
     forms = [form for form in PLACES if form != "plain"]
     differ = [compare(form, plain, outcomes(form, files)) for form in forms]
     return 1 if any(differ) else 0

@@ -77,6 +77,11 @@ def copied(module, places):
     return copy
 
 
+def pytest_collectreport(report):
+    if report.failed:
+        OUTCOMES[report.nodeid] = {"outcome": "not collected", "said": report.longreprtext}
+
+
 def pytest_runtest_logreport(report):
     """The worst of setup, call and teardown, and what a failure says."""
     if report.outcome == "passed" and report.when != "call":
