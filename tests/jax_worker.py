@@ -5,11 +5,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import keras_sam
 from tests.helpers import array
-from tests.jax_devices import BATCH, network
+from tests.jax_devices import BATCH, DATA, network
 from tests.models import classify, random_images
 
 
@@ -24,6 +25,9 @@ def main(index, processes, address, m, folder):
     history = model.fit(data, epochs=2, shuffle=False, verbose=0).history
     weights = {v.path: array(v) for v in model.variables}
     np.savez(folder / f"{index}.npz", **weights, **history)
+    keras.distribution.set_distribution(None)
+    with pytest.warns(UserWarning, match="each trains a model of its own"):
+        classify(keras_sam.SAMModel(*network())).fit(*DATA, verbose=0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """What Keras's `fit` on JAX lacks for a sharpness-aware step."""
 
+import warnings
+
 import jax
+import keras
 
 from keras_sam._backend import fit
 from keras_sam._backend.interrupts import held_back
@@ -28,6 +31,7 @@ class Fit(fit.Fit):
 
     def make_train_function(self, force=False):
         """Keras's, whose new state is where it looks for it before anything can fail."""
+        _warn_of_processes()
         before = self.train_function
         super().make_train_function(force=force)
         step = self.train_function
@@ -51,3 +55,14 @@ class Fit(fit.Fit):
     def _batch_size(self, iterator):
         """Each process has its part of a batch; the first step sees the whole."""
         return super()._batch_size(iterator) if jax.process_count() == 1 else None
+
+
+def _warn_of_processes():
+    if jax.process_count() > 1 and keras.distribution.distribution() is None:
+        warnings.warn(
+            "Several processes train one model only in a `keras.distribution`, and here "
+            "each trains a model of its own. Before you make the model, call "
+            "`keras.distribution.set_distribution(keras.distribution.DataParallel())`. "
+            f"Received: {jax.process_count()} processes",
+            stacklevel=3,
+        )

@@ -12,10 +12,9 @@ class Fit(fit.Fit):
     model's file would ask on any other.
     """
 
-    def _symbolic_build(self, iterator=None, data_batch=None):
-        if iterator is not None:
-            warn_of_fit()
-        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+    def make_train_function(self, force=False):
+        warn_of_fit()
+        super().make_train_function(force=force)
 
     def get_compile_config(self):
         return _public(super().get_compile_config())
