@@ -195,7 +195,7 @@ class SharpnessAware(Settable, Shown, Compiled, Saved, _backend.Fit):
         state.taken = True
         keras_trainer.check_compiled(self)
         keras_trainer.build(self, data)
-        with _backend.creating():
+        with _backend.outside():
             keras_trainer.build_optimizer(self)
         state.stepping = True
         try:

@@ -28,6 +28,7 @@ __all__ = [
     "PRODUCTS",
     "Fit",
     "Randomness",
+    "after_creating",
     "apply",
     "assign_to_replicas",
     "average",
@@ -36,7 +37,6 @@ __all__ = [
     "compiled",
     "cond",
     "copied",
-    "creating",
     "dense",
     "differentiate",
     "fold",
@@ -48,6 +48,7 @@ __all__ = [
     "model_scope",
     "of_replicas",
     "out_of_memory",
+    "outside",
     "product_of",
     "pullback",
     "read",
@@ -183,11 +184,18 @@ def apply(optimizer, gradients, variables):
     optimizer.apply(gradients, variables)
 
 
-def creating():
-    """The scope of what may create variables in the first step: the optimizer's, and those
-    of the metrics. The passes are not in it: what they draw from, and what scales their
-    loss, has to be there before them."""
+def outside():
+    """The scope of what the first step builds: the optimizer."""
     return contextlib.nullcontext()
+
+
+def after_creating(fn):
+    """What `fn` gives, which computes the metrics and may create variables of theirs.
+
+    The passes may not: what they draw from, and what scales their loss, has to be there
+    before them.
+    """
+    return fn()
 
 
 def model_scope(model):

@@ -63,9 +63,10 @@ def train_step(model, data, state):
         if objective.variables:
             state.memory.assign(step.memory)
             _backend.apply(model.optimizer, step.gradients, objective.variables)
-    with _backend.creating():
-        metrics = model.compute_metrics(x, y, kept.y_pred, sample_weight=sample_weight)
-    return logs | metrics
+    metrics = functools.partial(
+        model.compute_metrics, x, y, kept.y_pred, sample_weight=sample_weight
+    )
+    return logs | _backend.after_creating(metrics)
 
 
 def objective_of(model):

@@ -1,6 +1,6 @@
 """TensorFlow, where each replica of a strategy has a call of the step of its own."""
 
-from keras_sam._backend.tensorflow.created import creating
+from keras_sam._backend.tensorflow.created import after_creating, outside
 from keras_sam._backend.tensorflow.curvature import (
     compiled,
     gradient_of,
@@ -33,13 +33,13 @@ from keras_sam._backend.tensorflow.tensors import dense, mended, scaled, sum_of_
 
 __all__ = [
     "Fit",
+    "after_creating",
     "apply",
     "assign_to_replicas",
     "average",
     "check_reach",
     "check_rows",
     "compiled",
-    "creating",
     "dense",
     "differentiate",
     "fold",
@@ -49,6 +49,7 @@ __all__ = [
     "model_scope",
     "of_replicas",
     "out_of_memory",
+    "outside",
     "product_of",
     "pullback",
     "read",
