@@ -45,7 +45,7 @@ def reference_step(model, x, y, rho):
     before = [array(v) for v in state]
     loss, g = gradient(model, x, y)
     after = [array(v) for v in state]
-    norm = np.sqrt(sum((array(d) ** 2).sum() for d in g))
+    norm = np.sqrt(sum((array(d) ** 2).sum() for d in g)) or 1.0  # A gradient of 0.
     start = [array(w) for w in weights]
     for w, value, d in zip(weights, start, g):
         w.assign(value + rho * array(d) / norm)
