@@ -11,6 +11,7 @@ be imported: some of them need `pip install grain orbax-checkpoint pandas`.
 import collections
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -36,8 +37,9 @@ def outcomes(form, files):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "outcomes.json"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.keras_own.plugin"]
-        command += ["-p", "no:cacheprovider", "-o", "python_files=*_test.py"]
-        command += ["--continue-on-collection-errors"]
+        # Not with the settings of this project, in which Keras may be installed.
+        command += ["-p", "no:cacheprovider", "-c", os.devnull]
+        command += ["-o", "python_files=*_test.py", "--continue-on-collection-errors"]
         command += [f"--rootdir={KERAS}", f"--form={form}", f"--outcomes={path}"]
         command += [str(KERAS / "src" / file) for file in files]
         run = subprocess.run(command, capture_output=True, text=True)
