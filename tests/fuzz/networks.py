@@ -101,14 +101,18 @@ ENDS = {
     "images": lambda: layers.Flatten(),
     "series": lambda: layers.GlobalAveragePooling1D(),
 }
+# Units and loss. A loss has the precision of when it is made.
 HEADS = {
-    "classes": (CLASSES, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
-    "values": (2, keras.losses.MeanSquaredError()),
-    "yes or no": (1, keras.losses.BinaryCrossentropy(from_logits=True)),
-    "robust": (2, keras.losses.LogCosh()),
-    "huber": (2, keras.losses.Huber()),
-    "direction": (3, keras.losses.CosineSimilarity()),
-    "margin": (1, keras.losses.SquaredHinge()),
+    "classes": (
+        CLASSES,
+        lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    ),
+    "values": (2, keras.losses.MeanSquaredError),
+    "yes or no": (1, lambda: keras.losses.BinaryCrossentropy(from_logits=True)),
+    "robust": (2, keras.losses.LogCosh),
+    "huber": (2, keras.losses.Huber),
+    "direction": (3, keras.losses.CosineSimilarity),
+    "margin": (1, keras.losses.SquaredHinge),
 }
 
 
@@ -159,7 +163,7 @@ class Network:
 
     @property
     def losses(self):
-        return _alone([HEADS[name][1] for name in self.heads])
+        return _alone([HEADS[name][1]() for name in self.heads])
 
     def data(self, n):
         """So many examples and labels."""
