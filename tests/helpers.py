@@ -33,6 +33,12 @@ def long_if_eager(modes):
     ]
 
 
+def long_but_the_first(modes):
+    """Where XLA takes long, too."""
+    first, *others = modes
+    return [first, *[pytest.param(m, marks=pytest.mark.slow) for m in others]]
+
+
 def long_on(backend):
     """For modules in which no backend has a part, and that wait for the compiler there."""
     return [pytest.mark.slow] if backend == BACKEND else []

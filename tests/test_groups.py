@@ -13,6 +13,7 @@ from tests.helpers import (
     assert_identical,
     dataset,
     groups_of,
+    long_but_the_first,
     long_if_eager,
     state,
 )
@@ -136,7 +137,7 @@ def test_a_step_is_the_mean_of_the_steps_of_its_groups(float64, n, m, mode):
     np.testing.assert_allclose(logs, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("mode", long_if_eager(MODES))
+@pytest.mark.parametrize("mode", long_but_the_first(MODES))
 def test_m_of_the_batch_is_the_whole_batch_bit_for_bit(images, literal_graphs, mode):
     # The last batch has 2 examples: one group.
     runs = []

@@ -14,6 +14,7 @@ from tests.helpers import (
     MODES,
     array,
     assert_identical,
+    long_but_the_first,
     long_if_eager,
     state,
 )
@@ -69,10 +70,7 @@ def test_the_same_step(mode, monkeypatch):
     assert_shared_is_unshared(sharp, monkeypatch, **mode)
 
 
-# XLA takes twenty seconds for groups of what is shared.
-@pytest.mark.parametrize(
-    "mode", [MODES[0], *[pytest.param(m, marks=pytest.mark.slow) for m in MODES[1:]]]
-)
+@pytest.mark.parametrize("mode", long_but_the_first(MODES))
 def test_the_same_step_of_groups(mode, monkeypatch):
     assert_shared_is_unshared(lambda: sharp(m=3), monkeypatch, **mode)
 
