@@ -21,6 +21,10 @@ SAID = {
         "On JAX a compiled step reads rho and the number of the epoch among the variables "
         "that are not trained."
     ),
+    r"ArrayImpl object at \w+> is not None": (
+        "On JAX the variables keep their arrays while `fit` runs. Keras empties them, and "
+        "a step that fails loses the weights."
+    ),
     r"Unknown layer: '(SAMModel|Mixed)": (
         "Keras's legacy format, `.h5`, finds a class that is not Keras's only by "
         "`custom_objects`."
