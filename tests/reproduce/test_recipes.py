@@ -59,7 +59,7 @@ def test_a_settings_own_data_set():
     assert settings.of(cifar, {"dataset": "cifar100", "rho": 0.3}).rho == 0.3
 
 
-# TensorFlow and JAX take longer to compile a step than to train: a few recipes run there,
+# To compile a step takes longer than to train: a few recipes run as graphs, on TensorFlow,
 # and all of the others as they come, on PyTorch. `test_experiment.py` has runs on JAX.
 AS_GRAPHS = {"fashion_mnist_mlp", "fashion_mnist_small", "finetune_efficientnet_b7"}
 BY_BACKEND = {"tensorflow": AS_GRAPHS, "jax": set(), "torch": {*RECIPES} - AS_GRAPHS}

@@ -44,7 +44,7 @@ def differentiate(layers, fn, variables, weights, state, draws, at=None, inputs=
                 return loss, aux, gradients
 
         scope = Scope(variables, weights, values, untracked.tracked)
-        with scope, _twice_differentiable(at is not None or inner), no_wrappers(layers):
+        with scope, _twice_differentiable(at is not None or inner), no_wrappers():
             loss, aux, gradients = untracked.call(run)
         return loss, aux, gradients, [*scope.updates.values(), *untracked.updates]
 

@@ -48,24 +48,20 @@ def warn_of_fit():
 
 
 @contextlib.contextmanager
-def no_wrappers(layers):
+def no_wrappers():
     """Raises where a module is called that averages what `backward()` gives: a pass asks
-    for its gradients, and they would be those of one process. Layers of Keras's call no
-    hooks of PyTorch's, so they are looked through before."""
+    for its gradients, and they would be those of one process."""
     if processes() == 1:
         yield
         return
 
-    def refuse(module, inputs=None):
+    def refuse(module, inputs):
         for name in WRAPPERS.intersection(c.__name__ for c in type(module).__mro__):
             raise ValueError(
                 f"`{name}` averages the gradients that `backward()` leaves, which a "
                 f"sharpness-aware step does not call. {INSTEAD}"
             )
 
-    for layer in layers:
-        for module in layer.modules():
-            refuse(module)
     hook = register_module_forward_pre_hook(refuse)
     try:
         yield
